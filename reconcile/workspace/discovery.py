@@ -57,7 +57,7 @@ def discover_facts(outline: ConfigOutline, host: Host) -> HostFacts:
         pages_dir=_pages_dir(settings, privileged=applier.uid == 0),
         passwords_dir=os.path.join(os.path.dirname(settings.nginx_config), "reconcile-passwords"),
         worker_group=_worker_group(host, worker),
-        nginx_reads=outline.readable_paths & reads,
+        nginx_reads=frozenset(filter(nginx.would_read, outline.readable_paths)),
         nginx_files=reads,
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.readable_tree),

@@ -205,6 +205,10 @@ class Box:
         if path.parent.is_dir() and (path.is_file() or not os.path.lexists(path)):
             path.write_bytes(BY_HAND + unique.encode() + b"\n")
 
+    def _include(self, name: str, pattern: str, *, unique: str) -> None:
+        """Write a file of nginx that includes others."""
+        Path(self.path(name)).write_text(f"include {self.path(pattern)};\n")
+
     def _break(self, name: str, *, unique: str) -> None:
         """Edit a file of nginx so that nginx cannot read it."""
         path = Path(self.path(name))

@@ -338,4 +338,23 @@ ROWS: dict[str, list[Step]] = {
         step(sites=site(static={"role": "static", "dir": "@/www/shop", "source": "@/src"})),
         step(("edit", "www/shop/css/site.css")),
     ],
+    "a file of nginx that appears where an include outside of its folder reads": [
+        step(
+            ("include", "nginx/conf.d/by-hand.conf", "etc/inc/*.conf"),
+            paths={"@/etc/inc/a.conf": {"content": "# one\n"}},
+        ),
+        step(
+            paths={
+                "@/etc/inc/a.conf": {"content": "# one\n"},
+                "@/etc/inc/b.conf": {"content": "# two\n"},
+            }
+        ),
+        step(
+            paths={
+                "@/etc/inc": {"link": "@/etc/other"},
+                "@/etc/other/c.conf": {"content": "# three\n"},
+            }
+        ),
+        step(),
+    ],
 }

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
+from reconcile.filesystem import globs
 from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.path import is_inside
 from reconcile.nginx.model.build import Build
 from reconcile.nginx.model.config_tree import ConfigTree, IncludeCycleError, load
 from reconcile.nginx.model.layout import Layout, read_layout
@@ -134,6 +136,13 @@ class NginxInstallation:
     def real_path(self, path: str) -> str:
         """The target of a link in the tree; other paths are returned unchanged."""
         return self._reader.links.get(path, path)
+
+    def would_read(self, path: str) -> bool:
+        """Whether a file or link at `path` is a part of the configuration, or becomes one."""
+        includes = self.readable_tree.includes.values()
+        return path in self.config_paths or any(
+            globs.matches(one.pattern, path) or is_inside(one.folder, path) for one in includes
+        )
 
     @cached_property
     def layout(self) -> Layout:
