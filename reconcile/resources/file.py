@@ -29,15 +29,12 @@ from reconcile.resources.common import (
     wrong_kind,
 )
 from reconcile.resources.metadata_effects import acl_finding, capability_finding, describe_grants
-from reconcile.resources.service import Service
-from reconcile.resources.unit import Unit
+from reconcile.resources.unit_paths import removal_rank_of
 from reconcile.system import Host
 from reconcile.system.probe_login import without_login
-from reconcile.system.services.unit_files import is_unit_file, unit_of
 
 NEW_MODE = 0o644
 TOO_LARGE = "larger than what is written"
-DROPIN_ORDER = Service.order - 1
 USUAL = ("root:root 0644", "0644")
 """Owners and modes that are too common to be shown in a plan."""
 
@@ -99,10 +96,8 @@ class File(Resource):
 
     @property
     def removal_rank(self) -> int:
-        """A drop-in goes before its service is restarted, a unit file after it is stopped."""
-        if not is_unit_file(self.path):
-            return self.removal_order
-        return Unit.removal_order if self.path.endswith(f"/{unit_of(self.path)}") else DROPIN_ORDER
+        """See `removal_rank_of`."""
+        return removal_rank_of(self.path, self.removal_order)
 
     def withheld(self) -> Finding | None:
         """A source that somebody who cannot read it can have moved there."""

@@ -183,7 +183,9 @@ class Service(Resource):
         return StartedCode(host, self.unit, scope)
 
     def before_apply(self, host: Host) -> None:
-        """Record the code of a run that somebody else began, before an apply touches its times."""
+        """Record what a run that somebody else began uses, before an apply touches its times."""
+        if self.runs is not None:
+            host.services.remember_start(self.unit)
         if code := self._code(host):
             code.record_if_unchanged(host.services.status(self.unit))
 

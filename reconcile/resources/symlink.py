@@ -11,7 +11,13 @@ from reconcile.dataclass import dataclass
 from reconcile.engine.digest import digest
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.planned_entry import Entry, Link
-from reconcile.resources.common import folders_above, refuse_missing_folder, wrong_kind
+from reconcile.resources.common import (
+    folders_above,
+    refuse_missing_folder,
+    unit_files_read_again,
+    wrong_kind,
+)
+from reconcile.resources.unit_paths import removal_rank_of
 from reconcile.system import Host
 
 if TYPE_CHECKING:
@@ -46,6 +52,11 @@ class Symlink(Resource):
     def from_name(cls, name: str) -> Self:
         """The symlink at a path, without a target, for its removal."""
         return cls(path=name)
+
+    @property
+    def removal_rank(self) -> int:
+        """See `removal_rank_of`."""
+        return removal_rank_of(self.path, self.removal_order)
 
     def planned_entry(self) -> Entry | None:
         """The link."""
@@ -89,7 +100,8 @@ class Symlink(Resource):
         """Create or replace it."""
         if self.target is not None:
             expected = "" if before is None else before.identity
-            host.files.symlink(self.path, self.target, expected)
+            with unit_files_read_again(host, self.path):
+                host.files.symlink(self.path, self.target, expected)
 
     def is_as_written(self, written: Mapping[str, str]) -> bool:
         """Whether it leads where it led when it was written, by whatever spelling."""
@@ -99,4 +111,5 @@ class Symlink(Resource):
 
     def delete(self, host: Host) -> None:
         """Remove it."""
-        host.files.unlink(self.path, self.identity)
+        with unit_files_read_again(host, self.path):
+            host.files.unlink(self.path, self.identity)

@@ -28,6 +28,15 @@ GUNICORN = {"directory": "/srv/app", "python": "/usr/bin/python3", "module": "ap
 WORKER = {"command": ["/usr/bin/python3", "-V"], "user": "www-data"}
 VENDOR = {"upstream": "http://127.0.0.1:8001", "service": "vendor.service"}
 ENVIRONMENT = {"@/etc/web.env": {"link": "@/etc/real.env"}, "@/etc/real.env": {"content": "one\n"}}
+DROPIN = {
+    "@/units/vendor.service.d/x.conf": {"link": "@/etc/x.conf"},
+    "@/etc/x.conf": {"content": "one\n"},
+}
+VERSIONS = {"@/etc/v1/app.env": {"content": "1\n"}, "@/etc/v2/app.env": {"content": "2\n"}}
+CONFIGURED = {
+    "gunicorn": {**GUNICORN, "environment_file": "@/etc/app/app.env"},
+    "service": "web.service",
+}
 
 ROWS: dict[str, list[Step]] = {
     "a link in nginx's tree that leads nowhere": [
@@ -356,5 +365,14 @@ ROWS: dict[str, list[Step]] = {
             }
         ),
         step(),
+    ],
+    "a drop-in that is a link": [
+        step(paths=DROPIN, sites=site(app=VENDOR)),
+        step(paths={**DROPIN, "@/etc/x.conf": {"content": "two\n"}}, sites=site(app=VENDOR)),
+        step(sites=site(app=VENDOR)),
+    ],
+    "a link above an environment file that turns to an older one": [
+        step(paths={**VERSIONS, "@/etc/app": {"link": "@/etc/v1"}}, sites=site(app=CONFIGURED)),
+        step(paths={**VERSIONS, "@/etc/app": {"link": "@/etc/v2"}}, sites=site(app=CONFIGURED)),
     ],
 }

@@ -26,8 +26,12 @@ MOST_LINKS = 40
 
 
 def record_start(host: Host, status: UnitStatus) -> None:
-    """Record that this run uses the present files, if their times prove it."""
-    if status.invocation and not _is_older(host, status):
+    """Record that this run uses the present files, if their times prove it.
+
+    What was recorded of this run before proves more: a link can turn to an older file.
+    """
+    is_known = read_record(host, _record_name(status.unit)).get("invocation") == status.invocation
+    if status.invocation and not is_known and not _is_older(host, status):
         record = {
             "invocation": status.invocation,
             "file": _digest(host, status.fragment_path),
@@ -64,13 +68,14 @@ def is_changing(host: Host, status: UnitStatus) -> bool:
 
 
 def _names_of(host: Host, path: str) -> Iterator[str]:
-    """`path`, and what it is once one link after the other is resolved, also above it."""
+    """`path`, each link to it and above it, and what it is once that is resolved."""
     for _ in range(MOST_LINKS):
         yield path
         links = (one for one in (*ancestors_top_down(path), path) if _is_link(host, one))
         link = next(links, None)
         if link is None:
             return
+        yield link
         target = join(dirname(link), host.files.readlink(link))
         path = normpath(target + path.removeprefix(link))
 
@@ -121,13 +126,18 @@ def _planned(host: Host, unit: str) -> list[str]:
 def _is_older(host: Host, status: UnitStatus) -> bool:
     if status.needs_daemon_reload or not status.fragment_path:
         return True
-    changes = [_changed_at(host, path) for path in (status.fragment_path, *_dropins(host, status))]
-    there = (host.files.stat(path, follow=True) for path in status.environment_files)
-    changes += [found.mtime_ns / NS_PER_S for found in there if found]
-    return (status.started_at or 0.0) < max(changes)
+    there = (path for path in status.environment_files if host.files.stat(path, follow=True))
+    files = (status.fragment_path, *_dropins(host, status), *there)
+    return (status.started_at or 0.0) < max(_changed_at(host, path) for path in files)
 
 
 def _changed_at(host: Host, path: str) -> float:
-    """The mtime of `path` in seconds since the epoch; now where it does not exist."""
+    """The mtime of `path` in seconds since the epoch; now where a plan turns a link to it.
+
+    Also where it does not exist.
+    """
     found = host.files.stat(path, follow=True)
-    return found.mtime_ns / NS_PER_S if found else time.time()
+    links = (name for name in _names_of(host, path) if host.files.is_planned(name))
+    if found is None or any(_is_link(host, name) for name in links):
+        return time.time()
+    return found.mtime_ns / NS_PER_S
