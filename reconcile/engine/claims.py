@@ -22,9 +22,13 @@ class Claims:
             self._by_name.setdefault(item.resource.name, []).append(item.resource)
 
     def holder(self, path: str) -> Resource | None:
-        """The desired resource that claims `path`, None where nothing does."""
+        """The desired resource that claims `path`, None where nothing does.
+
+        Of several at one path that which is the path itself, as a directory is and its tree is not.
+        """
         for name in (path, *ancestors(path)) if path.startswith("/") else ():
-            for resource in self._by_name.get(name, ()):
-                if resource.claims(path, self._host):
-                    return resource
+            named = self._by_name.get(name, ())
+            claiming = [resource for resource in named if resource.claims(path, self._host)]
+            if claiming:
+                return next((one for one in claiming if one.form), claiming[0])
         return None

@@ -93,15 +93,17 @@ def _removals_from_sources(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, 
 
 def _needed_removals(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:
     """What needs a path gone, with its removal."""
-    leaving = [ref for ref, change in by_ref.items() if _removes_its_path(change)]
+    leaving = [ref for ref, change in by_ref.items() if _ends_its_name(change)]
     for ref, change in by_ref.items():
         if change.after is not None:
             known = change.before or change.after
             yield from ((ref, one) for one in leaving if known.needs_gone(one.name))
 
 
-def _removes_its_path(change: Change) -> bool:
-    return change.after is None and change.subject.is_name_removed
+def _ends_its_name(change: Change) -> bool:
+    """Whether its path is removed, or what has a name that is no path ends, such as a unit."""
+    is_path = change.ref.name.startswith("/")
+    return change.after is None and (change.subject.is_name_removed or not is_path)
 
 
 def _successions(by_ref: Mapping[Ref, Change]) -> Iterable[tuple[Ref, Ref]]:

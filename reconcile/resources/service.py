@@ -128,8 +128,14 @@ class Service(Resource):
         return frozenset({*map(Ref.parse, self.needs), Ref("service", self._socket)}) - {self.ref}
 
     def needs_gone(self, path: str) -> bool:
-        """Where it does not run: what it would load."""
-        return not self.active and any(is_inside(name, path) for name in self.reads)
+        """What it would load where it does not run, its code, and a socket that it has no more.
+
+        systemd hands the sockets of a unit that runs to its service, however that is to listen.
+        """
+        if path in (self._socket, self.code_folder):
+            return path != self.unit
+        holds_code = self.code_folder is not None and is_inside(self.code_folder, path)
+        return holds_code or (not self.active and any(is_inside(name, path) for name in self.reads))
 
     def observe(self, host: Host) -> Self | None:
         """Read whether the unit is enabled and active, and which unit file it runs with."""
