@@ -266,6 +266,7 @@ class Service(Resource):
             # As a job, which its new unit file makes it, it did not end by itself: a failure.
             services.forget(self.unit)
         if self.active and not status.active:
+            self._stop_what_it_starts(host)
             services.start(self.unit)
         elif self.active is False and status.active:
             services.stop(self.unit)
@@ -279,6 +280,12 @@ class Service(Resource):
             services.remember_start(self.unit)
         if code and snapshot:
             self._remember_code(host, status, code, snapshot)
+
+    def _stop_what_it_starts(self, host: Host) -> None:
+        """systemd refuses a socket whose service runs already; its own change starts that again."""
+        started = f"{self.unit.removesuffix('.socket')}.service"
+        if self.unit == self._socket and host.services.status(started).active:
+            host.services.stop(started)
 
     def check_stays_up(self, host: Host) -> None:
         """Wait until a worker has run for STABLE_S: what lacks a module ends before."""

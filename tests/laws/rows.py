@@ -383,4 +383,9 @@ ROWS: dict[str, list[Step]] = {
         step(paths={"@/current": {"link": "@/rel1"}}),
         step(sites=site(app={"gunicorn": GUNICORN, "code": "@/current"})),
     ],
+    "a gunicorn that moves from a socket to a port, and back": [
+        step(sites=site(app={"gunicorn": GUNICORN, "upstream": "unix:/run/app.sock"})),
+        step(sites=site(app={"gunicorn": GUNICORN, "upstream": "http://127.0.0.1:8001"})),
+        step(sites=site(app={"gunicorn": GUNICORN, "upstream": "unix:/run/app.sock"})),
+    ],
 }

@@ -166,6 +166,8 @@ STEPS: Mapping[str, Step] = {
     "another unit file": _workers(2),
     "a drop-in": _path(DROPIN, content="[Service]\nEnvironment=EXTRA=yes\n"),
     "another socket": _shop(app={**APP, "upstream": "unix:/run/other.sock"}),
+    "a port instead of a socket": _shop(app={**APP, "upstream": "http://127.0.0.1:8009"}),
+    "a socket again": _shop(app=APP),
     "no drop-in": _without("paths", DROPIN),
     "no app": lambda yaml, host: yaml["sites"]["shop"].pop("app"),
     "a site less": _without("sites", "blog"),

@@ -213,6 +213,7 @@ class Services:
         return f"{self._systemd.folder}/{require_unit_name(name)}"
 
     def _begin(self, unit: str) -> None:
+        self._refuse_socket(unit)
         forget_start(self._host, unit)
         if not self.status(unit).loaded:
             raise ServiceFailed(f"{unit} does not exist")
@@ -227,6 +228,22 @@ class Services:
             if path == own or path.startswith(f"{own}.d/")
         }
         self._systemd.begin(unit, units | self._systemd.environment_of(unit))
+
+    def _refuse_socket(self, unit: str) -> None:
+        """As systemd, and a service that gets a socket although it is to listen by itself."""
+        name, _, kind = unit.rpartition(".")
+        text = self._systemd.read.get(f"{self._systemd.folder}/{name}.service", b"")
+        if kind == "socket" and f"{name}.service" in self._systemd.run:
+            raise ServiceFailed(f"{unit}: its service runs already")
+        if kind != "service":
+            return
+        needs_socket = f"Requires={name}.socket".encode() in text
+        has_socket = f"{name}.socket" in self._systemd.run
+        if has_socket and not needs_socket:
+            raise ServiceFailed(f"{unit} gets the socket of {name}.socket")
+        if needs_socket and not has_socket:
+            self._systemd.run.pop(unit, None)
+            self._begin(f"{name}.socket")
 
 
 class _Running(RunningNginx):
