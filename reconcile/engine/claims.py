@@ -22,13 +22,9 @@ class Claims:
             self._by_name.setdefault(item.resource.name, []).append(item.resource)
 
     def holder(self, path: str) -> Resource | None:
-        """The desired resource that claims `path`, None where nothing does.
-
-        Of several at one path that which is the path itself, as a directory is and its tree is not.
-        """
+        """The desired resource that claims `path`, None where nothing does."""
         for name in (path, *ancestors(path)) if path.startswith("/") else ():
-            named = self._by_name.get(name, ())
-            claiming = [resource for resource in named if resource.claims(path, self._host)]
-            if claiming:
-                return next((one for one in claiming if one.form), claiming[0])
+            for resource in self._by_name.get(name, ()):
+                if resource.claims(path, self._host):
+                    return resource
         return None

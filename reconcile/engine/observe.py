@@ -169,8 +169,8 @@ class _Fold:
 
     def _plan_removal(self, ref: Ref, reading: Resource) -> None:
         holder = self._claims.holder(ref.name)
-        # What takes the place of another thing holds nothing of it; a link to data is kept.
-        if holder is not None and (holder.protected or holder.form in ("", reading.form)):
+        # What takes the place of another thing holds nothing of it.
+        if holder is not None and holder.form in ("", reading.form):
             self._held.add(ref)
         elif self._will_be_removed(reading, self._rows[ref]):
             self._world.files.plan(ref.name, ABSENT)

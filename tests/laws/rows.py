@@ -375,10 +375,6 @@ ROWS: dict[str, list[Step]] = {
         step(paths={**VERSIONS, "@/etc/app": {"link": "@/etc/v1"}}, sites=site(app=CONFIGURED)),
         step(paths={**VERSIONS, "@/etc/app": {"link": "@/etc/v2"}}, sites=site(app=CONFIGURED)),
     ],
-    "a link that becomes a folder of users' data": [
-        step(paths={"@/www/static/css": {"link": "@/rel2"}}),
-        step(sites=site(media={"role": "media", "dir": "@/www/static/css"})),
-    ],
     "a link to code that goes with the apply that starts it": [
         step(paths={"@/current": {"link": "@/rel1"}}),
         step(sites=site(app={"gunicorn": GUNICORN, "code": "@/current"})),
