@@ -47,7 +47,7 @@ def never() -> Report:
     ("resource", "why"),
     [
         (Migration(path="/a", content=b""), "no rollback undoes flask db upgrade"),
-        (File(path="/a", content=b""), "only a unit of the host's rolls back"),
+        (File(path="/a", content=b""), "only a systemd unit can roll back"),
     ],
 )
 def test_what_could_not_be_rolled_back_is_refused_before_anything_is_written(

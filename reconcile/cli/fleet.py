@@ -145,7 +145,7 @@ def apply_(
             on_answer = _progress(session, json=json)
             done = apply_fleet(session, saved, index, record, resumes=resume, on_answer=on_answer)
     except (KeyboardInterrupt, TerminatedBySignal):
-        sys.stderr.write("Interrupted: hosts at work end by themselves; go on with --resume.\n")
+        sys.stderr.write("Interrupted; hosts that began will finish. Continue with --resume.\n")
         raise
     documents = {name: saved.read_document(name) or {} for name in _with_plan(done.answers)}
     code = exit_code_of([*done.answers.values()], changes=False, stopped=bool(done.stopped_by))

@@ -98,7 +98,7 @@ def _checked(framework: str | None) -> Framework | None:
         if framework.lower() == known:
             return known  # type: ignore[no-any-return]  # one of the Literal's values
     raise ReconcileError(
-        f"{framework} is none of the frameworks that init knows.",
+        f"init does not know the framework {framework}.",
         "",
         f"Use {', '.join(FRAMEWORKS[:-1])} or {FRAMEWORKS[-1]}. Nothing was written.",
     )

@@ -248,7 +248,9 @@ class _ApplyRun:
     def _note_not_undone(self) -> None:
         steps = [step for one in self.plan.changes for step in one.subject.irreversible_steps()]
         for step in dict.fromkeys(steps):
-            self.add_note(f"Not undone: `{step}` has run. The version before meets what it left.")
+            self.add_note(
+                f"Not undone: `{step}` has run; the previous version now runs with what it left."
+            )
 
     def _roll_back(self, journal: Journal, error: ReconcileError) -> RollbackFailed | None:
         try:

@@ -36,7 +36,7 @@ def refuse_deletions(revealed: Plan) -> None:
     gone = [str(change.ref) for change in revealed.changes if change.action == "delete"]
     if gone:
         raise NotConverged(
-            "What the changes revealed would delete something.",
+            "Changes that became known during the apply would delete something.",
             "; ".join(gone),
             "Plan again: it shows the deletions.",
         )

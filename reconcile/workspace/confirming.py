@@ -99,7 +99,7 @@ def confirm(host: Host) -> PendingConfirmation:
     if not pending.remaining_s(read_clock()):
         raise ReconcileError(
             f"Apply #{pending.number} can no longer be confirmed",
-            f"its time was over at {pending.deadline}: it is being rolled back",
+            f"the time to confirm ended at {pending.deadline}: it is being rolled back",
             f"See `reconcile history`, then apply again. {_NOTHING_CHANGED}",
         )
     if apply_to_confirm(host.state, pending) is None:
@@ -151,7 +151,7 @@ def workspace_of(pending: PendingConfirmation) -> Workspace:
 def _why_none(host: Host) -> str:
     last = last_row(host.state)
     if last is not None and last.entry.by.command == EXPIRED:
-        return f"its time was over: it was rolled back at {last.entry.at}"
+        return f"it was not confirmed in time, and was rolled back at {last.entry.at}"
     return "none was made with --confirm, or it was confirmed or rolled back since"
 
 
@@ -182,6 +182,6 @@ def _refuse_without_systemd(host: Host) -> None:
         return
     raise ReconcileError(
         "--confirm needs systemd, and root",
-        "only a unit of the host's rolls back after a reboot or the end of a session",
+        "only a systemd unit can roll back after a reboot or the end of a session",
         f"Apply without --confirm; reconcile rollback undoes it. {_NOTHING_CHANGED}",
     )

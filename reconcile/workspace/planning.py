@@ -161,7 +161,7 @@ def _waiting_notes(host: Host, hold: Hold | None) -> Iterator[Finding]:
 
 def _hold_note(hold: Hold | None) -> Iterator[Finding]:
     if hold is not None:
-        fix = "Until its end apply exits with 6; reconcile hold --release ends it."
+        fix = "Until then, apply exits with 6. To end it: reconcile hold --release"
         yield Finding("hold", "note", f"{hold}.", fix=fix)
 
 
