@@ -21,6 +21,7 @@ NOT_COMMANDS = {
         "__init__",
         "app",
         "approval",
+        "completion",
         "drift_actions",
         "error_boundary",
         "log_output",
