@@ -59,7 +59,7 @@ DEMO_NEEDS = f"""
 cd /
 if reconcile demo >/root/demo 2>&1; then exit 1; fi
 needed=$(sed -n 's/.*sudo apt-get install //p' /root/demo)
-test -n "$needed"
+test -n "$needed" || {{ cat /root/demo; exit 1; }}
 {APT_GET} install $needed
 """
 USER = """
