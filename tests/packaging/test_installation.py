@@ -130,12 +130,8 @@ def boot(artefacts: Artefacts) -> Iterator[Boot]:
 
 def _booted(artefacts: Artefacts, layer: Path, labs: list[Lab], install: str) -> DebianHost:
     base = bare_debian(artefacts.suite)
-    layer_with(
-        f"SUITE={artefacts.suite}\napt-get --quiet update\n{install}",
-        layer,
-        [base],
-        artefacts.folder,
-    )
+    script = f"{PREPARE.format(artefacts.suite)}{install}"
+    layer_with(script, layer, [base], artefacts.folder)
     labs.append(Lab([layer, base]))
     return labs[0].boot()
 
