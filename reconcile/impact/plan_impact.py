@@ -59,12 +59,14 @@ def with_impact(plan: Plan, config: Config, facts: HostFacts, host: Host) -> Pla
 
     If the planned configuration cannot be read, a warning is added instead of the impact.
     """
+    impact = _Impact(plan, config, facts, host)
     try:
-        return _Impact(plan, config, facts, host).plan_with_impact()
+        return impact.plan_with_impact()
     except (ReconcileError, OSError) as error:
-        fix = error.fix if isinstance(error, ReconcileError) else ""
+        repairs = impact.repairs_configuration
+        fix = error.fix if isinstance(error, ReconcileError) and not repairs else ""
         what = "The effect on visitors could not be predicted."
-        unpredicted = Finding("foresight", "warning", what, (in_one_line(error),), fix)
+        unpredicted = Finding("foresight", "warning", what, (in_one_line(error),), fix, repairs)
         return replace(plan, findings=(*plan.findings, unpredicted))
 
 
@@ -74,6 +76,14 @@ class _Impact:
     config: Config
     facts: HostFacts
     host: Host
+
+    @property
+    def repairs_configuration(self) -> bool:
+        """Whether only what is on the disk cannot be read, and the planned configuration can."""
+        try:
+            return self._config_test.tree is not None
+        except (ReconcileError, OSError):
+            return False
 
     def plan_with_impact(self) -> Plan:
         """Return the plan with everything that it means beside its changes."""

@@ -55,6 +55,18 @@ def test_a_new_site_is_shown_as_not_loaded(box: Box) -> None:
     assert changes["nginx_live"].startswith(f"reload: nginx has not loaded {path}")
 
 
+@pytest.mark.parametrize("is_repaired", [True, False])
+def test_a_broken_configuration_that_the_plan_repairs_is_not_to_be_repaired_by_hand(
+    box: Box, is_repaired: bool
+) -> None:
+    Path(box.path("nginx/sites-enabled/own.conf")).symlink_to(box.path("etc/own.conf"))
+    repair = {"paths": {"@/etc/own.conf": {"content": "# one\n"}}} if is_repaired else {}
+
+    [found] = [one for one in box.plan({**site(), **repair}).findings if one.rule == "foresight"]
+
+    assert (is_repaired, not is_repaired) == (found.apply_fixes, "remove it" in found.fix)
+
+
 @pytest.mark.parametrize("source", [{"source": "@/src"}, {}])
 @pytest.mark.parametrize("owner", [{}, {"owner": {"group": "www-data"}}])
 @pytest.mark.parametrize("command", [("chmod", "g+w"), ("chgrp", "daemon")])

@@ -157,6 +157,6 @@ def wrong_kind_in_copy(path: str, wanted: str) -> HostError:
     """The error for a directory in place of a file, or the reverse."""
     return HostError(
         what=f"{path} is in the way: the source has {wanted} there",
-        why="it is of another kind, and reconcile did not create it",
+        why="it is of another kind, which a copy does not replace",
         fix="Move it away, or rename it in the source.",
     )
