@@ -166,7 +166,7 @@ def test_each_way_serves_an_app_and_goes_without_a_trace_of_damage(
 def assert_units_run_this_program(caller: Caller) -> None:
     """The drift check by its timer, and a roll back that nobody confirms."""
     host = caller.host
-    caller.reconcile("schedule", "install", "--every", "1h")
+    caller.reconcile("schedule", "install", "--every", "hourly")
     host.run("systemctl", "start", "reconcile-drift.service")
     host.run("sed", "-i", "s/3/2/", "/srv/app/reconcile.yaml")
     caller.reconcile("apply", "--auto-approve", "--confirm", "10m")
