@@ -150,6 +150,9 @@ class Service(Resource):
             code=self._observed_code(host, status),
             lacks_code=self._lacks_code(host),
             has_managed_unit=_has_managed_unit(host, status),
+            reads=self.reads.union(
+                {status.fragment_path}, status.dropins, status.environment_files
+            ),
         )
 
     def _observed_runs(self, host: Host, status: UnitStatus) -> str | None:

@@ -115,7 +115,9 @@ class Way:
         assert before[1]["enabled"] == enabled, f"inverse: {before[1]['enabled']} {enabled}"
         report, refusal = _applied(box, step)
         assert report is not None, f"inverse: the same apply is refused: {refusal}"
-        assert report.result == "applied", (report.error, report.why)
+        # What was edited by hand is loaded by the reload of the rollback.
+        is_loaded = all(change.ref.kind == "nginx_live" for change in plan.changes)
+        assert report.result in ("applied", "no_changes" if is_loaded else "applied")
         _assert_same(after[0], box.picture(), "inverse: another end")
         _assert_same(after[1], box.processes(), "inverse: another end")
 

@@ -384,4 +384,8 @@ ROWS: dict[str, list[Step]] = {
         step(sites=site(app={"gunicorn": GUNICORN, "upstream": "http://127.0.0.1:8001"})),
         step(sites=site(app={"gunicorn": GUNICORN, "upstream": "unix:/run/app.sock"})),
     ],
+    "an environment file that goes as the service that reads it comes": [
+        step(paths={"@/etc/web.env": {"content": "two\n"}}),
+        step(sites=site(app={"upstream": "http://127.0.0.1:8001", "service": "vendor.service"})),
+    ],
 }
