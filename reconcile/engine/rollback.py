@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -200,13 +200,30 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
 
 def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     """In reverse; what reads restored files later: units, what was stopped, at last nginx."""
-    stages: dict[Stage, list[Undo]] = {stage: [] for stage in Stage}
-    for undo in coalesced(undos):
-        stages[undo.stage].append(undo)
-    yield from reversed(stages[Stage.IN_TURN])
-    yield from _distinct(stages[Stage.UNITS])
-    yield from reversed(stages[Stage.STARTS])
-    yield from _distinct(stages[Stage.NGINX])
+    for part in reversed([*_between_switches(undos)]):
+        stages: dict[Stage, list[Undo]] = {stage: [] for stage in Stage}
+        for undo in coalesced(part):
+            stages[undo.stage].append(undo)
+        yield from reversed(stages[Stage.IN_TURN])
+        yield from _distinct(stages[Stage.UNITS])
+        yield from reversed(stages[Stage.STARTS])
+    yield from _distinct([undo for undo in coalesced(undos) if undo.stage == Stage.NGINX])
+
+
+def _between_switches(undos: Iterable[Undo]) -> Iterator[list[Undo]]:
+    """The effects up to a switch, the switch alone, and those after it.
+
+    What a switch leads back to has to run before it is undone, and what it led to until then.
+    """
+    part: list[Undo] = []
+    for undo in undos:
+        if undo.is_switch:
+            yield part
+            yield [undo]
+            part = []
+        else:
+            part.append(undo)
+    yield part
 
 
 def _distinct(undos: Sequence[Undo]) -> Iterator[Undo]:

@@ -29,6 +29,8 @@ class Undo(ABC):
     """How one effect is undone; the fields are JSON values only."""
 
     op: ClassVar[str]
+    is_switch: ClassVar[bool] = False
+    """Whether visitors change over by it: all later effects are undone before, in every stage."""
 
     @property
     def stage(self) -> Stage:

@@ -59,6 +59,25 @@ class Reloaded(Recorded):
         return Stage.NGINX
 
 
+@undo_record
+@dataclass(frozen=True)
+class Stopped(Recorded):
+    """What was stopped: it is started again from restored files."""
+
+    op: ClassVar[str] = "files.stopped"
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.STARTS
+
+
+@undo_record
+@dataclass(frozen=True)
+class Switched(Recorded):
+    op: ClassVar[str] = "files.switched"
+    is_switch: ClassVar[bool] = True
+
+
 @pytest.fixture(autouse=True)
 def _nothing_undone() -> None:
     Recorded.undone.clear()
@@ -107,6 +126,20 @@ def test_effects_are_taken_back_last_first_and_one_reload_after_all(host: Host) 
     roll_back(journal, host, ENTRY)
 
     assert ["b", "a", "reload"] == Recorded.undone
+
+
+def test_what_a_switch_leads_back_to_is_started_before_and_what_it_led_to_stopped_after(
+    host: Host,
+) -> None:
+    undos = (
+        *(Recorded("stop new"), Switched("switch"), Recorded("file")),
+        *(Stopped("start old"), Recorded("unit of old"), Reloaded("reload")),
+    )
+
+    roll_back(a_journal(host, *undos), host, ENTRY)
+
+    expected = ["unit of old", "file", "start old", "switch", "stop new", "reload"]
+    assert expected == Recorded.undone
 
 
 def test_a_journal_that_was_never_begun_is_dropped(host: Host) -> None:

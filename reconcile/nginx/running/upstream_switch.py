@@ -28,6 +28,7 @@ class UpstreamSwitched(Undo):
     """
 
     op: ClassVar[str] = "nginx.upstream_switched"
+    is_switch: ClassVar[bool] = True
     site: str
     release: str
     previous: str
