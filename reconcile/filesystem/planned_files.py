@@ -357,6 +357,11 @@ class PlannedFiles(Files):
             for folder in found.folders
             if self._planned.get(join(root, folder)) is not FOLDER
         ]
+        # An earlier change gives it that already.
+        given = request.policy.ownership(is_directory=True)
+        found.deviations = [
+            one for one in found.deviations if self._given.get(join(root, one.path)) != given
+        ]
         return found
 
     def _planned_below(self, source: str) -> dict[str, Entry]:

@@ -388,4 +388,22 @@ ROWS: dict[str, list[Step]] = {
         step(paths={"@/etc/web.env": {"content": "two\n"}}),
         step(sites=site(app={"upstream": "http://127.0.0.1:8001", "service": "vendor.service"})),
     ],
+    "a folder of a copy that another location serves, and that had another owner": [
+        step(paths={"@/www/static/css": {"owner": {"user": "daemon"}}}),
+        step(
+            sites=site(
+                static={"role": "static", "dir": "@/www/static", "source": "@/src"},
+                media={"role": "static", "dir": "@/www/static/css"},
+            )
+        ),
+    ],
+    "a copy inside of another that copies a file of the same name, and both go": [
+        step(
+            sites=site(
+                files={"role": "static", "dir": "@/www/static", "source": "@/src"},
+                media={"role": "static", "dir": "@/www/static/img", "source": "@/rel1/static"},
+            )
+        ),
+        step(),
+    ],
 }
