@@ -12,8 +12,8 @@ from reconcile.doctor.config_view import declaration
 from reconcile.doctor.site_checklist import ChecklistItem, site_checklists
 from reconcile.engine.model import Check
 from reconcile.errors import ExitCode, ReconcileError
+from reconcile.output.check_text import verification_text
 from reconcile.output.checklist import checklist_text
-from reconcile.output.checks import verification_text
 from reconcile.output.json import to_json, verify_document
 from reconcile.workspace import Workspace
 from reconcile.workspace.checking import verify_sites

@@ -10,7 +10,7 @@ from reconcile.engine.checks import failed_checks, failure_reasons
 from reconcile.engine.drift_report import WHOLE_RESOURCE, Deviation, Drift
 from reconcile.engine.model import CAUSES, Change, Check, Conflict, Finding, Plan, Unknown
 from reconcile.output.changes import changes_text, files_removed
-from reconcile.output.checks import checks_text, verdict
+from reconcile.output.check_text import checks_text, verdict
 from reconcile.output.columns import Row, two_columns
 from reconcile.output.error import error_text, fix_lines
 from reconcile.output.escape import printable

@@ -27,8 +27,8 @@ from reconcile.resources.common import refuse_unknown_owner
 from reconcile.system import Host
 from reconcile.system.hidden_values import secret_values
 from reconcile.system.planned_host import PlannedHost
-from reconcile.system.release_step import StepFailed, StepRun, run_step, stop_steps
 from reconcile.system.services.process.environment_file import parse_environment
+from reconcile.system.step_run import StepFailed, StepRun, run_step, stop_steps
 from reconcile.wording import counted
 
 if TYPE_CHECKING:

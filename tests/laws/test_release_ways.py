@@ -16,7 +16,7 @@ from reconcile.engine.model import Plan
 from reconcile.errors import ReconcileError
 from reconcile.resources import release
 from reconcile.system import Host
-from reconcile.system.release_step import StepRun
+from reconcile.system.step_run import StepRun
 from tests.laws.box import Box, Event, Yaml, a_box, memory_folder
 from tests.laws.generated_sites import a_few, one_of
 from tests.support.tally import TALLY

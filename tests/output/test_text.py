@@ -11,7 +11,7 @@ import pytest
 from reconcile.engine.apply_report import Report
 from reconcile.engine.drift_report import Drift
 from reconcile.engine.model import Change, FieldChange, Plan
-from reconcile.output.checks import verification_text
+from reconcile.output.check_text import verification_text
 from reconcile.output.error import error_text
 from reconcile.output.style import Style
 from reconcile.output.text import drift_text, failure_text, plan_text, report_text, totals

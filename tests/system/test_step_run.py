@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.system import Host, HostSettings
-from reconcile.system.release_step import StepFailed, StepRun, run_step
+from reconcile.system.step_run import StepFailed, StepRun, run_step
 
 pytestmark = pytest.mark.process
 
