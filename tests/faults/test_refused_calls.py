@@ -21,7 +21,7 @@ from tests.support.machine import Machine
 pytestmark = pytest.mark.process
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EPERM", "EMFILE", "EINTR")
-STEP = 42
+STEP = 84
 """Of the normal run: every 42nd call, others for each error, so that every sixth is met."""
 ENDS = {"applied", "rolled_back", "failed", "refused"}
 

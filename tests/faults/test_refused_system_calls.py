@@ -187,7 +187,7 @@ def reported(done: subprocess.CompletedProcess[str], number: int) -> bool:
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("step", [900, pytest.param(7, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("step", [1500, pytest.param(7, marks=pytest.mark.nightly)])
 def test_a_system_call_that_fails_is_reported_and_leaves_the_old_or_the_new(
     change: Change, error: str, step: int
 ) -> None:
