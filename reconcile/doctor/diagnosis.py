@@ -61,7 +61,12 @@ def _completed(finding: Finding, rule: Rule, inspection: HostInspection) -> Find
 def _owned(finding: Finding, rule: Rule, inspection: HostInspection) -> str:
     if not names_a_line(finding.fix):
         return finding.fix
-    return owned_fix(finding, rule, inspection.nginx.tree, inspection.declared.extras)
+    try:
+        tree = inspection.nginx.installation.readable_tree
+    except ReconcileError:
+        # A main file that nginx refuses: it is nobody's but the administrator's.
+        return finding.fix
+    return owned_fix(finding, rule, tree, inspection.declared.extras)
 
 
 def _unknown(rule: Rule, reason: str) -> Unknown:

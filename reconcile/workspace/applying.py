@@ -235,7 +235,8 @@ def _keep_compiled(workspace: Workspace, *, is_changed: bool) -> None:
     with suppress(ReconcileError):
         workspace.renderings.keep(workspace.host.state)
         # The apply has changed what the file means, such as which files nginx reads.
-        keep_state(workspace.refreshed() if is_changed else workspace)
+        current = workspace.refreshed() if is_changed else workspace
+        keep_state(current, is_changed=is_changed)
 
 
 @dataclass(frozen=True)

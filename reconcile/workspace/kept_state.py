@@ -72,8 +72,11 @@ def read_kept(file: ConfigFile) -> KeptState | None:
     return KeptState(outline, kept["facts"], kept["state"])
 
 
-def keep_state(workspace: Workspace) -> None:
-    """Keep what this workspace compiled. Errors: HostError."""
+def keep_state(workspace: Workspace, *, is_changed: bool) -> None:
+    """Keep what this workspace compiled. Errors: HostError.
+
+    An apply that changed nothing leaves what is kept of the same file by another name.
+    """
     config, host = workspace.config, workspace.host
     if not config.is_plain_file:
         return
@@ -82,21 +85,33 @@ def keep_state(workspace: Workspace) -> None:
     body = json.dumps(
         {
             "key": key_of(file),
+            "file": _digest_of(file),
             "outline": codec.encode(workspace.outline),
             "facts": digest(workspace.facts),
             "state": codec.encode(workspace.state),
         }
     ).encode()
     data = f"{sha256(body).hexdigest()}\n".encode() + body
-    if host.state.read(NAME) != data:
+    there = host.state.read(NAME) or b""
+    if there != data and (is_changed or not _is_by_another_name(there, file)):
         host.state.write(NAME, data)
+
+
+def _is_by_another_name(there: bytes, file: ConfigFile) -> bool:
+    """Whether what is kept is of this file, named from another folder."""
+    is_of_file = f'"file": "{_digest_of(file)}"'.encode() in there
+    return is_of_file and f'"key": "{key_of(file)}"'.encode() not in there
 
 
 def key_of(file: ConfigFile) -> str:
     """The digest of what decides the meaning of a file, beside the facts of its host."""
+    return digest([_digest_of(file), file.path])
+
+
+def _digest_of(file: ConfigFile) -> str:
+    """The same without the name that the command line gives the file."""
     code = [list(entry) for entry in sorted(_code())]
-    path = [file.path, os.path.abspath(file.path)]
-    return digest([code, path, dict(file.variables), file.data])
+    return digest([code, os.path.abspath(file.path), dict(file.variables), file.data])
 
 
 def _state_dir(data: bytes) -> str:
