@@ -53,7 +53,8 @@ def parse_listen(value: Any) -> ListenAddress:
     found = _LISTEN.fullmatch(str(value))
     if not found:
         raise InvalidValue(
-            f"{describe(value)} is not a port or address:port", "use 80 or 127.0.0.1:8080"
+            f"{describe(value)} is not a port or address:port",
+            'use 80, 127.0.0.1:8080 or "8443 ssl proxy_protocol"',
         )
     address = parse_ip(found["address"] or "")
     flags = bool(found["ssl"]), bool(found["proxied"])
