@@ -7,27 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.faults.dying import EFFECTS
 from tests.support.tally import TALLY
 
-CALLS = (
-    "open",
-    "write",
-    "pwrite",
-    "rename",
-    "link",
-    "symlink",
-    "unlink",
-    "rmdir",
-    "mkdir",
-    "chmod",
-    "fchmod",
-    "chown",
-    "fchown",
-    "setxattr",
-    "removexattr",
-    "fsync",
-    "ftruncate",
-)
+CALLS = (*EFFECTS, "fsync")
 """All that changes a filesystem or makes a change durable, and every opening of a file."""
 
 
