@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ExitCode
+from reconcile.fleet.host_json import read_object
 from reconcile.fleet.rollout import Outcome
 from reconcile.output.escape import printable
 
@@ -113,14 +114,16 @@ def read_answer(command: str, parts: Mapping[str, str]) -> HostAnswer:
         document = newest_reading(parts.get("readings", "")) or document
     if document is None and code not in (1, 4, 5, 6):
         return unknown(errors or "the answer is not JSON")
+    saved_plan = parts.get("saved.plan", "").strip()
     state = _state(command, code, document)
-    problem = "" if state in ("in_sync", "drift", "applied") else errors or _error_of(document)
+    is_good = state in ("in_sync", "drift", "applied")
+    problem = _held(document) if is_good else errors or _error_of(document)
     return HostAnswer(
         state,
         code,
         document,
         _plain(parts.get("out", "")) if command == "plan" else "",
-        parts.get("saved.plan", "").strip().encode() + b"\n" if "saved.plan" in parts else b"",
+        saved_plan.encode() + b"\n" if saved_plan else b"",
         problem,
     )
 
@@ -144,8 +147,8 @@ def as_applied_before(answer: HostAnswer, history: str, saved_plan: bytes) -> Ho
 
 
 def _state(command: str, code: int, document: Mapping[str, Any] | None) -> State:
-    if command == "plan" and code == 0 and document and document.get("resource_changes"):
-        return "drift"
+    if command == "plan" and code in (0, ExitCode.HELD) and document:
+        return "drift" if document.get("resource_changes") else "in_sync"
     if command == "apply" and code == 0 and document and document.get("result") == "applied":
         return "applied"
     if command == "status" and code == 0 and document and "entries" not in document:
@@ -179,6 +182,15 @@ def _error_of(document: Mapping[str, Any] | None) -> str:
     return _plain("\n".join(str(error[key]) for key in ("what", "why", "fix") if error.get(key)))
 
 
+def _held(document: Mapping[str, Any] | None) -> str:
+    """Who holds the host, where its plan notes that: apply would not start."""
+    findings = (document or {}).get("findings")
+    for one in findings if isinstance(findings, list) else []:
+        if isinstance(one, dict) and one.get("rule") == "hold":
+            return _plain(str(one.get("what")))
+    return ""
+
+
 def _whole_number(text: str) -> int | None:
     text = text.strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else None
@@ -186,14 +198,7 @@ def _whole_number(text: str) -> int | None:
 
 def _document(text: str) -> Mapping[str, Any] | None:
     """The JSON object of a text, or that on its last line."""
-    for candidate in (text, text.strip().rpartition("\n")[2]):
-        try:
-            found = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(found, dict):
-            return found
-    return None
+    return read_object(text) or read_object(text.strip().rpartition("\n")[2])
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -19,21 +19,27 @@ from pyinfra import logger
 from pyinfra.api import Config, Inventory, State, StringCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors import util as connector_util
+from pyinfra.connectors.sshuserclient import client as ssh_client
+from pyinfra.connectors.sshuserclient.client import StrictPolicy
+from pyinfra.connectors.util import OutputLine
 from pyinfra.context import ctx_state
 
 from reconcile.errors import ReconcileError
 from reconcile.fleet.answer import HostAnswer, unknown, unreachable
+from reconcile.fleet.bounded_output import OutputExceeded, limit_packets, read_output
 from reconcile.fleet.fleet_file import Fleet
-from reconcile.fleet.script import PREPARE, parts
+from reconcile.fleet.host_keys import with_host_key_fix
+from reconcile.fleet.script import HEADER, PREPARE, parts
 from reconcile.fleet.target import Target, connection_of, target_of
 from reconcile.fleet.work import Job
 
 CONNECT_S = 10
+CONNECTED_S = 60
+"""The longest from the first packet to the login, jump hosts included."""
 GRACE_S = 15
 """How much longer than its command a host may take."""
-MOST_BYTES = 64 << 20
-MOST_LINES = 300_000
-CHUNK = 1 << 16
+EXCEEDED = "exceeded"
+"""The part of an answer that was cut off."""
 STRICT = {"ssh_strict_host_key_checking": "yes"}
 """A host whose key is not known is never accepted, whatever an inventory has."""
 
@@ -132,7 +138,6 @@ class _Asked:
 
     def __init__(self, host: Any, job: Job) -> None:
         self._host, self._job = host, job
-        self._output: _Limits | None = None
         self.answer = unreachable("it did not answer in time")
 
     def run(self) -> None:
@@ -140,13 +145,13 @@ class _Asked:
         try:
             self._prepare_and_run()
         except Exception as error:  # noqa: BLE001  whatever one host sends must not end the others
-            why = str(error).strip() or type(error).__name__
+            why = with_host_key_fix(str(error).strip() or type(error).__name__)
             self.answer = (unreachable if self.answer.state == "unreachable" else unknown)(why)
 
     def _prepare_and_run(self) -> None:
-        self._host.connect(show_errors=False, raise_exceptions=True)
-        self._limit_output()
-        prepared = parts(self._lines(PREPARE))
+        with Timeout(CONNECTED_S, _Failure("it did not answer in time")):
+            self._host.connect(show_errors=False, raise_exceptions=True)
+        prepared = self._parts(PREPARE)
         folder = prepared.get("folder", "").strip()
         if not folder.startswith("/") or "\n" in folder:
             raise _Failure("could not create a folder on the host")
@@ -154,27 +159,19 @@ class _Asked:
         for file, content in files.items():
             self._put(content, f"{folder}/{file}")
         self.answer = unknown("it did not answer in time")
-        found = parts(self._lines(script))
-        if self._output is not None and self._output.is_exceeded:
-            raise _Failure("the answer is larger than any answer of reconcile")
-        self.answer = self._job.read(found)
+        self.answer = self._job.read(self._parts(script))
 
-    def _lines(self, script: str) -> list[str]:
+    def _parts(self, script: str) -> dict[str, str]:
         _, output = self._host.run_shell_command(StringCommand(script))
-        lines: list[str] = output.stdout_lines
-        return lines
+        found = parts(output.stdout.split("\n"))
+        if EXCEEDED in found:
+            raise _Failure("the answer is larger than any answer of reconcile")
+        return found
 
     def _put(self, content: str | bytes, path: str) -> None:
         source = content if isinstance(content, str) else BytesIO(content)
         if not self._host.put_file(source, path):
             raise _Failure("could not copy the files to the host")
-
-    def _limit_output(self) -> None:
-        """For SSH: pyinfra reads all that a host sends."""
-        connector = self._host.connector
-        if hasattr(connector, "client"):
-            self._output = _Limits()
-            connector.client = _LimitedClient(connector.client, self._output)
 
     def close(self) -> None:
         """End the connection; pyinfra leaves it open."""
@@ -184,70 +181,26 @@ class _Asked:
         self._host.connected = False
 
 
-class _Limits:
-    """What a host may still send."""
-
-    def __init__(self) -> None:
-        self._bytes, self._lines = MOST_BYTES, MOST_LINES
-
-    @property
-    def is_exceeded(self) -> bool:
-        """Whether it has sent more."""
-        return self._bytes < 0 or self._lines < 0
-
-    def count(self, data: bytes) -> None:
-        """Count what was received."""
-        self._bytes -= len(data)
-        self._lines -= data.count(b"\n")
-
-
-class _LimitedClient:
-    """A client of paramiko whose commands end where their output exceeds the limits."""
-
-    def __init__(self, client: Any, limits: _Limits) -> None:
-        self._client, self._limits = client, limits
-
-    def exec_command(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
-        """As the client does."""
-        stdin, stdout, _ = self._client.exec_command(*args, **kwargs)
-        channel = stdout.channel
-        output = _LimitedOutput(channel, channel.recv, self._limits)
-        return stdin, output, _LimitedOutput(channel, channel.recv_stderr, self._limits)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-
-class _LimitedOutput:
-    """The lines of one stream of a command."""
-
-    def __init__(self, channel: Any, receive: Callable[[int], bytes], limits: _Limits) -> None:
-        self.channel = channel
-        self._receive, self._limits = receive, limits
-
-    def __iter__(self) -> Iterator[str]:
-        parts = list[bytes]()
-        while data := self._receive(CHUNK):
-            self._limits.count(data)
-            if self._limits.is_exceeded:
-                self.channel.close()
-                return
-            first, *lines = data.split(b"\n")
-            parts.append(first)
-            for line in lines:
-                yield b"".join(parts).decode("utf-8", "replace")
-                parts = [line]
-        if any(parts):
-            yield b"".join(parts).decode("utf-8", "replace")
-
-
 def _keep_quiet() -> None:
-    """Silence pyinfra, whose log repeats the answers, and keep it from asking for passwords."""
+    """Silence pyinfra, whose log repeats the answers, and keep it from asking a person."""
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
     # A signal arrives while all hosts are waited for: that is no error of gevent's.
     setattr(get_hub(), "exception_stream", None)  # noqa: B010  which it reads
-    setattr(connector_util, "getpass", _refuse_password)  # noqa: B010  pyinfra imports it by name
+    setattr(connector_util, "getpass", _refuse_password)  # noqa: B010
+    # It would take all that a host sends.
+    setattr(connector_util, "read_buffer", _read_within_limits)  # noqa: B010
+    # It would ask whether to accept an unknown key of a jump host.
+    setattr(ssh_client, "get_missing_host_key_policy", lambda _policy: StrictPolicy())  # noqa: B010
+    limit_packets()
+
+
+def _read_within_limits(name: str, stream: Any, lines: Any, **_printing: Any) -> None:
+    try:
+        text = read_output(stream, is_stderr=name == "stderr")
+    except OutputExceeded:
+        text = HEADER + EXCEEDED
+    lines.put(OutputLine(name, text))
 
 
 def _refuse_password(_prompt: str = "") -> str:

@@ -22,6 +22,8 @@ def plan_fleet(
         """Save a plan when it arrives: thousands would not fit into memory."""
         if saved is not None and answer.saved_plan:
             saved.save(name, answer)
+        elif saved is not None and answer.state == "drift":
+            answer = replace(answer, state="unknown", problem="the answer has no plan to save")
         return on_answer(name, replace(answer, saved_plan=b""))
 
     if saved is not None:

@@ -33,6 +33,8 @@ PLAN = json.dumps({"format_version": "1.4", "resource_changes": [{"address": "fi
         ("drift", {"code": "0", "out": "hello"}, "unknown"),
         ("drift", {"code": "0", "out": '{"format_version": "2.0"}'}, "unknown"),
         ("drift", {"code": "0", "out": "[" * 100_000}, "unknown"),
+        ("drift", {"code": "2", "out": '{"a": 1, "a": 2}'}, "unknown"),
+        ("drift", {"code": "2", "out": '{"a":' * 500 + "1" + "}" * 500}, "unknown"),
         ("drift", {"code": "0"}, "unknown"),
         ("drift", {"code": "٣"}, "unknown"),
         ("drift", {"out": PLAN}, "unknown"),
@@ -43,6 +45,19 @@ def test_an_answer_is_what_it_shows_or_unknown(
     command: str, found: dict[str, str], state: str
 ) -> None:
     assert state == read_answer(command, found).state
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"), [([{"address": "file:/a"}], "drift"), ([], "in_sync")]
+)
+def test_a_plan_under_a_hold_is_a_plan_and_names_the_hold(changes: object, state: str) -> None:
+    hold = {"rule": "hold", "severity": "note", "what": "ann has held this host"}
+    plan = json.dumps({"resource_changes": changes, "findings": [{"rule": "x"}, hold]})
+
+    answer = read_answer("plan", {"code": "6", "document": plan, "saved.plan": "{}"})
+
+    assert (state, 6, b"{}\n") == (answer.state, answer.exit_code, answer.saved_plan)
+    assert "ann has held this host" == answer.problem
 
 
 def test_nothing_of_an_answer_controls_a_terminal() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import resource
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -47,6 +51,14 @@ class OpenSsh:
     def _keygen(self, name: str) -> None:
         path = self.folder / name
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+
+    def force(self, shell: str) -> None:
+        """Run `shell` whatever is asked for, as a hostile host does."""
+        forced = self.folder / "forced"
+        forced.write_text(f"#!/bin/sh\n{shell}\n")
+        forced.chmod(0o755)
+        key = (self.folder / "client.pub").read_text()
+        (self.folder / "authorized").write_text(f'command="{forced}" {key}')
 
     @property
     def log(self) -> str:
@@ -102,12 +114,106 @@ def test_hosts_are_planned_and_applied_by_one_session_each(tmp_path: Path, ssh: 
 def test_a_host_that_sends_without_end_is_cut_off(tmp_path: Path, ssh: OpenSsh) -> None:
     hosts = Hosts(tmp_path, "ab", "{timeout: 60s}")
     by_ssh(hosts, ssh.host(), ssh.host())
-    # Instead of the answer to the first script: what a hostile host sends.
-    forced = f'command="cat /dev/zero" {(tmp_path / "ssh/client.pub").read_text()}'
-    (tmp_path / "ssh/authorized").write_text(forced)
+    # Instead of the answer to the first script.
+    ssh.force("cat /dev/zero")
 
     started = time.monotonic()
     code, document = hosts.fleet("drift")
 
     assert (1, {"unreachable"}) == (code, set(hosts.states(document).values()))
+    assert time.monotonic() - started < 60
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+def test_an_answer_without_end_makes_a_host_unknown_and_takes_little_memory(
+    tmp_path: Path, ssh: OpenSsh
+) -> None:
+    hosts = Hosts(tmp_path, "a", "{timeout: 60s}")
+    by_ssh(hosts, ssh.host())
+    ssh.force(
+        'case "$SSH_ORIGINAL_COMMAND" in *sftp*) exec /usr/lib/openssh/sftp-server;;'
+        ' *-mmin*) exec sh -c "$SSH_ORIGINAL_COMMAND";; esac; head -c 1000000000 /dev/zero'
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+    code, document = hosts.fleet("drift")
+
+    assert (1, {"a": "unknown"}) == (code, hosts.states(document)), document
+    assert "larger than any answer" in document["hosts"]["a"]["problem"]
+    assert max(before, 300 * 1024) >= resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+def test_the_keys_of_jump_hosts_are_checked_too(tmp_path: Path, ssh: OpenSsh) -> None:
+    hosts = Hosts(tmp_path, "ab", "{timeout: 60s}")
+    by_ssh(hosts, f"{ssh.host()}")
+    (tmp_path / ".ssh").mkdir()
+    jump = f"Host jump\n HostName 127.0.0.1\n Port {ssh.port}\n IdentityFile {ssh.folder}/client\n"
+    (tmp_path / ".ssh/config").write_text(f"Host 127.0.0.1\n ProxyJump jump\n{jump}")
+
+    refused = hosts.fleet("drift", "--limit", "a")[1]["hosts"]["a"]
+    (tmp_path / ".ssh/known_hosts").write_text((ssh.folder / "known").read_text())
+    _, document = hosts.fleet("drift", "--limit", "a")
+
+    assert "unreachable" == refused["state"]
+    assert "No host key for [127.0.0.1]" in refused["problem"]
+    assert {"a": "drift"} == hosts.states(document), document
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+def test_a_changed_key_is_refused_with_what_to_do(tmp_path: Path, ssh: OpenSsh) -> None:
+    hosts = Hosts(tmp_path, "a", "{timeout: 60s}")
+    by_ssh(hosts, ssh.host("other"))
+    key = " ".join((ssh.folder / "client.pub").read_text().split()[:2])
+    (ssh.folder / "other").write_text(f"[127.0.0.1]:{ssh.port} {key}\n")
+
+    done = hosts.run("fleet", "drift")
+
+    assert 1 == done.returncode
+    assert "does not match" in done.stdout
+    assert "ssh-keygen -R" in done.stdout
+
+
+FLOOD = b"x" * (1 << 20)
+HUGE_PACKET = b"SSH-2.0-x\r\n\x7f\xff\xff\xfc"
+
+
+@contextmanager
+def hostile_server(greeting: bytes, rest: bytes, pause_s: float) -> Iterator[int]:
+    """A server that greets, and then sends the rest again and again; its port."""
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.sendall(greeting)
+            while not is_over.wait(pause_s):
+                connection.sendall(rest)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while not is_over.is_set():
+                Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+
+    is_over = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        is_over.set()
+
+
+def test_a_server_that_never_lets_in_is_unreachable_in_time(tmp_path: Path) -> None:
+    hosts = Hosts(tmp_path, "abcd", "{timeout: 2s}")
+    with (
+        hostile_server(b"", b"", 60) as silent,
+        hostile_server(b"S", b"S", 0.5) as dripping,
+        hostile_server(FLOOD, FLOOD, 0) as flooding,
+        hostile_server(HUGE_PACKET, FLOOD, 0) as huge,
+    ):
+        by_ssh(hosts, *(f"ssh: x@127.0.0.1:{it}" for it in (silent, dripping, flooding, huge)))
+        started = time.monotonic()
+        code, document = hosts.fleet("drift")
+
+    assert (1, {"unreachable"}) == (code, set(hosts.states(document).values())), document
+    assert "sends no SSH banner" in document["hosts"]["c"]["problem"]
+    assert "sends a packet of" in document["hosts"]["d"]["problem"]
+    assert max(document["hosts"][name]["elapsed_s"] for name in "cd") < 10
     assert time.monotonic() - started < 60
