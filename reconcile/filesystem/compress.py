@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from reconcile.filesystem.host_error import HostError
 from reconcile.types import Encoding
@@ -65,6 +67,11 @@ def refuse_missing(encodings: Sequence[Encoding]) -> None:
             )
 
 
+def codec(encoding: Encoding) -> Any:
+    """The optional package of `encoding`, imported when it is first used."""
+    return import_module(PACKAGES[encoding])
+
+
 def compressed(encoding: Encoding, data: bytes) -> bytes:
     """`data` as small as possible; the same bytes for the same data, library and version."""
     return _COMPRESS[encoding](data)
@@ -75,16 +82,13 @@ def _gzip(data: bytes) -> bytes:
 
 
 def _brotli(data: bytes) -> bytes:
-    import brotli
-
+    brotli = codec("br")
     return bytes(brotli.compress(data, mode=brotli.MODE_TEXT, quality=11))
 
 
 def _zstd(data: bytes) -> bytes:
-    import zstandard
-
     # Browsers refuse windows over 8 MiB, which level 19 keeps to and 20 and more do not.
-    return zstandard.ZstdCompressor(level=19).compress(data)
+    return bytes(codec("zstd").ZstdCompressor(level=19).compress(data))
 
 
 _COMPRESS: dict[Encoding, Callable[[bytes], bytes]] = {

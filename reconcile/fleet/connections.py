@@ -23,6 +23,8 @@ from pyinfra.connectors.sshuserclient import client as ssh_client
 from pyinfra.connectors.sshuserclient.client import StrictPolicy
 from pyinfra.connectors.util import OutputLine
 from pyinfra.context import ctx_state
+from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
+from pyinfra_cli.inventory import make_inventory
 
 from reconcile.errors import ReconcileError
 from reconcile.fleet.answer import HostAnswer, unknown, unreachable
@@ -80,10 +82,6 @@ def _listed_hosts(fleet: Fleet) -> dict[str, Any]:
 
 
 def _inventory(path: str) -> Any:
-    # Importing these makes the process cooperative, whoever imports this.
-    from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
-    from pyinfra_cli.inventory import make_inventory
-
     try:
         with open(path, "rb"), ctx_state.use(State()):
             return make_inventory(path, override_data=dict(STRICT))

@@ -33,7 +33,8 @@ from reconcile.nginx.running.loaded_config import find_running, real_path
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
 from reconcile.nginx.running.zone_conflicts import zone_conflict
 from reconcile.resources.file import File
-from reconcile.resources.nginx_live import RELOAD, planned_entries
+from reconcile.resources.nginx_live import RELOAD
+from reconcile.resources.nginx_preflight import planned_entries
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config

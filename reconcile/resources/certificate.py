@@ -15,7 +15,6 @@ from reconcile.nginx.certbot import CERTBOT_TIMER, WEBROOT, chain_path, key_path
 from reconcile.system import Host
 from reconcile.system.challenge import Proof, published_proof
 from reconcile.system.http import HttpTarget
-from reconcile.system.sent_certificate import dns_names
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
@@ -84,6 +83,9 @@ class Certificate(Resource):
         paths = (chain_path(self.certificate), key_path(self.certificate))
         if any(host.files.stat(path, follow=True) is None for path in paths):
             return None
+        # Brings cryptography, for a certificate that is there.
+        from reconcile.system.sent_certificate import dns_names
+
         covered = dns_names(host.files.read(paths[0]))
         is_enough = frozenset(self.names or ()) <= covered
         names = self.names if is_enough else tuple(sorted(covered))

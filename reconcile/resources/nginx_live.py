@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.resource import Cause, Ref, Resource
-from reconcile.errors import ReconcileError
 from reconcile.filesystem.path import is_inside
-from reconcile.filesystem.planned_entry import ABSENT, Entry
 from reconcile.nginx.model.config_tree import IncludeCycleError
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.open_file_cache import cached_folders
-from reconcile.nginx.render.site_config import extra_line
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.loaded_config import (
     find_running,
     foreign_loaded,
     managed_on_disk,
     read_loaded,
-    real_path,
     record_loaded,
 )
-from reconcile.resources.file import File
-from reconcile.resources.symlink import Symlink
 from reconcile.system import Host
 from reconcile.wording import first_few
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change, FieldChange
-    from reconcile.nginx.model.config_tree import ConfigTree
-    from reconcile.nginx.running.config_test import NginxRejected
     from reconcile.nginx.running.discover import NginxInstallation
 
 SERVICE = Ref("service", "nginx.service")
@@ -41,10 +33,6 @@ NAMED = 3
 """Files named in a line of the plan."""
 RELOAD = "reload: "
 """Begins every reason for a reload."""
-
-
-class ServerNameTaken(ReconcileError):
-    """Another server already has the name, so nginx would ignore the planned one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,22 +119,11 @@ class NginxLive(Resource):
         Returns a note where nginx could test only a copy.
         Errors: NginxRejected, ServerNameTaken, PortTaken; nothing has changed then.
         """
-        from reconcile.nginx.running.config_test import ConfigTest, NginxRejected
-        from reconcile.nginx.running.listen_check import check_listens
+        # Start-up: a plan without changes needs no test.
+        from reconcile.resources.nginx_preflight import check_planned
 
-        nginx = discover(host)
-        stage = ConfigTest(nginx, dict(planned_entries(changes)))
-        if not stage.relevant_changes and self.ref not in {change.ref for change in changes}:
-            return ()
-        try:
-            validated = stage.validate()
-        except NginxRejected as refused:
-            raise _with_yaml_position(host, refused, changes) from None
-        _refuse_taken_names(validated.tree)
-        if host.services.runs_services:
-            now = find_running(nginx)
-            check_listens(validated.tree, now.master_pid if now else 0)
-        return validated.notes
+        is_planned = self.ref in {change.ref for change in changes}
+        return check_planned(discover(host), changes, always=is_planned)
 
     def before_apply(self, host: Host) -> None:
         """Record that the workers have loaded what is on the disk, if they have.
@@ -205,44 +182,3 @@ def _rewrites(nginx: NginxInstallation) -> tuple[str, ...]:
     folders = cached_folders(nginx.tree, nginx.build.prefix)
     causes = (nginx.host.files.rewritten_below(folder) for folder in folders)
     return tuple(sorted(frozenset().union(*causes)))
-
-
-def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
-    """What the changes make of paths that nginx may read as configuration."""
-    for change in changes:
-        if change.after is None and change.subject.is_name_removed:
-            yield change.ref.name, ABSENT
-        elif change.after is not None and (entry := change.after.planned_entry()) is not None:
-            yield change.ref.name, entry
-
-
-def _with_yaml_position(
-    host: Host, refused: NginxRejected, changes: Sequence[Change]
-) -> NginxRejected:
-    """The same error, with the position in the YAML that its line comes from."""
-    links = {c.after.path: c.after.target for c in changes if isinstance(c.after, Symlink)}
-    path = links.get(refused.file) or (real_path(host, refused.file) if refused.file else "")
-    for change in changes:
-        if change.ref == Ref("file", path) and change.positions:
-            refused.fix = f"Correct {_position_in_yaml(change, refused.line)}. Nothing was changed."
-    return refused
-
-
-def _position_in_yaml(change: Change, line: int) -> str:
-    places = " and ".join(str(place) for place in change.positions)
-    content = change.after.content if isinstance(change.after, File) else None
-    number = extra_line(content or b"", line)
-    return f"line {number} of `extra` of the site at {places}" if number else places
-
-
-def _refuse_taken_names(tree: ConfigTree) -> None:
-    from reconcile.nginx.server_name_conflicts import name_conflicts
-
-    for conflict in name_conflicts(tree):
-        if conflict.loser_is_managed:
-            raise ServerNameTaken(
-                what=f"another site already answers for {conflict.name}",
-                why=str(conflict),
-                fix=f"Remove that name (or the whole site) at {conflict.winner.place}, "
-                "or take it out of reconcile.yaml. Nothing was changed.",
-            )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import (
+    DNSName,
+    ExtensionNotFound,
+    SubjectAlternativeName,
+    load_der_x509_certificate,
+    load_pem_x509_certificate,
+)
 
 from reconcile.dataclass import dataclass
 from reconcile.system.http import Deadline, HttpTarget, connected_socket
-
-if TYPE_CHECKING:
-    import ssl
 
 SELF_SIGNED = 18
 """Source: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT of OpenSSL."""
@@ -32,11 +38,6 @@ def sent_certificate(target: HttpTarget, *, timeout_s: float) -> SentCertificate
 
     Errors: OSError where no TLS connection comes about.
     """
-    # Take 10 ms and 40 ms to import.
-    import ssl
-
-    from cryptography.x509 import load_der_x509_certificate
-
     unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     unchecked.check_hostname = False
     unchecked.verify_mode = ssl.CERT_NONE
@@ -66,21 +67,11 @@ def _handshake(target: HttpTarget, context: ssl.SSLContext, timeout_s: float) ->
 
 def first_certificate(pem: bytes) -> bytes:
     """The first certificate of a PEM file, as DER. Errors: ValueError."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import load_pem_x509_certificate
-
     return load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
 
 
 def dns_names(pem: bytes) -> frozenset[str]:
     """The host names that the first certificate of a PEM file covers; none for what is none."""
-    from cryptography.x509 import (
-        DNSName,
-        ExtensionNotFound,
-        SubjectAlternativeName,
-        load_pem_x509_certificate,
-    )
-
     try:
         extensions = load_pem_x509_certificate(pem).extensions
         names = extensions.get_extension_for_class(SubjectAlternativeName).value

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from reconcile.dataclass import dataclass
-from reconcile.filesystem.compress import PACKAGES, SMALLEST
+from reconcile.filesystem.compress import PACKAGES, SMALLEST, codec
 from reconcile.nginx.render.compression import TEXT_TYPES
 from reconcile.types import Encoding
 from reconcile.verify.disk_file import WHOLE, DiskFile
@@ -137,8 +137,7 @@ def _gunzip(data: bytes, limit: int) -> bytes:
 
 
 def _unbrotli(data: bytes, limit: int) -> bytes:
-    import brotli
-
+    brotli = codec("br")
     decompressor, decoded = brotli.Decompressor(), bytearray()
     try:
         # A few bytes may become gigabytes.
@@ -154,8 +153,7 @@ def _unbrotli(data: bytes, limit: int) -> bytes:
 
 
 def _unzstd(data: bytes, limit: int) -> bytes:
-    import zstandard
-
+    zstandard = codec("zstd")
     try:
         return bytes(zstandard.ZstdDecompressor().stream_reader(data).read(limit))
     except zstandard.ZstdError:

@@ -30,7 +30,6 @@ from reconcile.verify.login import with_logins
 from reconcile.verify.rate_limit_probe import check_rate_limit
 from reconcile.verify.served_bytes import check_files
 from reconcile.verify.serving import Serving
-from reconcile.verify.site_certificate import check_certificate
 from reconcile.verify.upload_directory import check_upload_directory, create_canary, remove_canary
 from reconcile.verify.websocket import check_websocket
 
@@ -117,6 +116,9 @@ def _run_probe(
     if isinstance(probe, FilesProbe):
         return check_files(probe, serving, client)
     if isinstance(probe, CertificateProbe):
+        # Brings ssl and cryptography, which a site without a certificate does without.
+        from reconcile.verify.site_certificate import check_certificate
+
         return (check_certificate(probe, serving, client),)
     if isinstance(probe, CrawlProbe):
         return (check_crawl(probe, serving, client),)

@@ -19,7 +19,8 @@ from reconcile.nginx.running.config_test import AcceptedConfig, ConfigTest, Ngin
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken
 from reconcile.resources.file import File
-from reconcile.resources.nginx_live import NginxLive, ServerNameTaken
+from reconcile.resources.nginx_live import NginxLive
+from reconcile.resources.nginx_preflight import ServerNameTaken
 from reconcile.system.accounts import Accounts
 from reconcile.system.overlay_namespace import NoNamespace
 from reconcile.system.processes import as_user
