@@ -29,6 +29,7 @@ from reconcile.output.drift_schedule import schedule_text
 from reconcile.output.json import envelope, to_json
 from reconcile.system import timers
 from reconcile.system.program import own_program
+from reconcile.system.program_trust import refuse_open_program
 from reconcile.system.services.systemctl import has_systemd
 from reconcile.workspace import Workspace
 
@@ -87,6 +88,7 @@ def install(
     require_file(config_file(file), "A periodic check")
     workspace = open_workspace(file)
     _refuse_unprivileged(workspace)
+    refuse_open_program(workspace.host.commands, own_program())
     if has_systemd():
         timers.refuse_unknown_time(workspace.host, every)
     path = os.path.abspath(config_file(file))

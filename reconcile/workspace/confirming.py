@@ -24,6 +24,7 @@ from reconcile.gitops.confirm_unit import HEADER, UNIT, confirm_unit
 from reconcile.system import Host, HostSettings, timers
 from reconcile.system.clock import read_clock
 from reconcile.system.program import own_program
+from reconcile.system.program_trust import refuse_open_program
 from reconcile.system.services.systemctl import has_systemd
 from reconcile.workspace import Workspace
 
@@ -165,6 +166,7 @@ def refuse_unconfirmable(plan: Plan, host: Host) -> None:
     """Refuse a plan that could not be rolled back. Errors: ReconcileError."""
     _refuse_irreversible(plan)
     _refuse_without_systemd(host)
+    refuse_open_program(host.commands, own_program())
 
 
 def _refuse_irreversible(plan: Plan) -> None:

@@ -168,7 +168,7 @@ def assert_units_run_this_program(caller: Caller) -> None:
     host = caller.host
     caller.reconcile("schedule", "install", "--every", "hourly")
     host.run("systemctl", "start", "reconcile-drift.service")
-    host.run("sed", "-i", "s/3/2/", "/srv/app/reconcile.yaml")
+    host.run("sed", "-i", "s/workers: 3/workers: 2/", "/srv/app/reconcile.yaml")
     caller.reconcile("apply", "--auto-approve", "--confirm", "10m")
     host.run("systemctl", "is-active", "reconcile-confirm.service")
     caller.reconcile("confirm")

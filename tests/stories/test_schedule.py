@@ -171,6 +171,24 @@ def test_a_file_that_others_can_edit_is_never_healed_by(host: DebianHost, opened
     assert "fix: Give the file" in healing.stderr
 
 
+def test_no_unit_runs_a_program_that_others_can_change(debian_host: DebianHost) -> None:
+    site.deploy(debian_host)
+    [package] = debian_host.run(
+        "sh", "-c", "echo /opt/reconcile/lib/*/site-packages"
+    ).stdout.split()
+    debian_host.run("chmod", "g+w", f"{package}/reconcile")
+
+    scheduled = debian_host.reconcile("schedule", "install")
+    confirmed = debian_host.reconcile("apply", "--auto-approve", "--confirm", "5m")
+
+    for done in (scheduled, confirmed):
+        assert 1 == done.returncode
+        assert f"{package}/reconcile can be changed by other users" in done.stderr
+        assert f"chmod -R go-w {package}/reconcile" in done.stderr
+    assert not debian_host.exists(f"/etc/systemd/system/{SERVICE}")
+    assert not debian_host.exists("/etc/systemd/system/reconcile-confirm.service")
+
+
 def test_metrics_below_a_missing_directory_are_refused(host: DebianHost) -> None:
     done = host.reconcile("schedule", "install", "--metrics-file", "/var/none/a.prom")
 
