@@ -36,6 +36,7 @@ sshd openssh-server
 promtool prometheus
 mandoc mandoc
 zsh zsh
+fish fish
 debootstrap debootstrap
 systemd-nspawn systemd-container
 LIST

@@ -14,6 +14,7 @@ from tests.lab.images import PYTHON_VERSIONS, apt_proxy, mirror
 PACKAGING = Path(__file__).parents[2] / ".packaging"
 SUITES = tuple(PYTHON_VERSIONS)
 TOOLS = ("shiv", "uv")
+PIP_INSTALL = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 # `version` of another package with the same content.
 REPACK = """
 work=$(mktemp -d)
@@ -49,19 +50,27 @@ class Artefacts:
         """The package that build-deb made."""
         return next((self.folder / "deb").glob("*.deb"))
 
+    @property
+    def archive(self) -> Path:
+        """The one file that build-file made."""
+        return self.folder / "reconcile.pyz"
+
     def build(self) -> None:
         """Build all of them. Errors: CalledProcessError."""
         self.folder.chmod(0o755)
         (self.folder / "archives/partial").mkdir(parents=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *TOOLS], check=True)
-        self._run(PACKAGING / "build-file", self.suite, self.folder / "reconcile.pyz")
-        self._run(PACKAGING / "build-deb", self.suite, self.folder / "deb")
+        self.build_programs()
         self._shell(WHEELS, PACKAGING, sys.executable, self.suite, self.folder / "wheels")
         self._run("cp", Path(sys.executable).parent / "uv", self.folder / "uv")
         for version in (OLDER, NEWER):
             self._shell(REPACK, self.deb, version, self.folder / f"reconcile-{version}.deb")
         self._make_repository()
+
+    def build_programs(self) -> None:
+        """Build the package and the one file alone. Errors: CalledProcessError."""
+        subprocess.run([*PIP_INSTALL, *TOOLS], check=True)
+        self._run(PACKAGING / "build-file", self.suite, self.archive)
+        self._run(PACKAGING / "build-deb", self.suite, self.folder / "deb")
 
     def _make_repository(self) -> None:
         keys = self.folder / "keys"

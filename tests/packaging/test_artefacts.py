@@ -14,7 +14,6 @@ from reconcile.cli.app import COMMANDS
 
 PACKAGING = Path(__file__).parents[2] / ".packaging"
 LOCK = PACKAGING / "requirements.lock"
-DEBIAN_12 = "bookworm"
 
 
 @pytest.mark.process
@@ -40,20 +39,3 @@ def test_every_dependency_is_locked_by_its_hash() -> None:
     assert set() == needed - locked.keys()
     assert "://" not in LOCK.read_text()
     assert len(locked) <= LOCK.read_text().count("--hash=sha256:")
-
-
-@pytest.mark.nightly
-@pytest.mark.process
-def test_two_builds_of_one_file_are_equal_and_it_runs(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "shiv"], check=True)
-    files = [tmp_path / "one.pyz", tmp_path / "two.pyz"]
-    for file in files:
-        build = [PACKAGING / "build-file", DEBIAN_12, file]
-        subprocess.run(build, env={**os.environ, "PYTHON": sys.executable}, check=True)
-    environment = {"PATH": os.environ["PATH"], "SHIV_ROOT": str(tmp_path / "root")}
-    run = [sys.executable, files[0], "--version"]
-
-    done = subprocess.run(run, env=environment, check=True, capture_output=True, text=True)
-
-    assert files[0].read_bytes() == files[1].read_bytes()
-    assert done.stdout.startswith("reconcile ")

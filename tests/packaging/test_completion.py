@@ -1,4 +1,4 @@
-"""Completion, typed into a real bash and a real zsh."""
+"""Completion, typed into a real bash, a real zsh and a real fish."""
 
 from __future__ import annotations
 
@@ -52,13 +52,12 @@ def terminal(command: list[str], folder: Path) -> Iterator[Terminal]:
     ours, theirs = pty.openpty()
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder), "TERM": "dumb"}
     shell = subprocess.Popen(
-        command,
+        ["setsid", "--ctty", *command],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         cwd=folder,
         env=environment,
-        start_new_session=True,
     )
     os.close(theirs)
     try:
@@ -79,9 +78,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def zsh_script(folder: Path) -> Path:
-    script = folder / "_reconcile"
-    environment = {**os.environ, "_RECONCILE_COMPLETE": "source_zsh"}
+def script_of(shell: str, folder: Path) -> Path:
+    """The completion script that the program itself writes for `shell`."""
+    script = folder / f"completion.{shell}"
+    environment = {**os.environ, "_RECONCILE_COMPLETE": f"source_{shell}"}
     done = subprocess.run(
         [folder / "reconcile"], env=environment, capture_output=True, text=True, check=False
     )
@@ -98,9 +98,17 @@ def test_bash_completes_commands_and_addresses(folder: Path) -> None:
 
 
 def test_zsh_completes_commands_and_addresses(folder: Path) -> None:
-    script = zsh_script(folder)
+    script = script_of("zsh", folder)
     with terminal(["zsh", "-f", "-i"], folder) as zsh:
         zsh.send(f"unsetopt zle_bracketed_paste prompt_cr prompt_sp; {SET_PROMPT}\n", PROMPT)
         zsh.send(f"autoload -Uz compinit; compinit -D -u; . {script}\n", PROMPT)
         zsh.send("reconcile verif\t", "reconcile verify ")
         zsh.send("\x15reconcile plan --target dir\t", "directory:/srv")
+
+
+def test_fish_completes_commands_and_addresses(folder: Path) -> None:
+    script = script_of("fish", folder)
+    with terminal(["fish", "--no-config", "-i"], folder) as fish:
+        fish.send(f"function fish_prompt; printf 'rea''dy> '; end; . {script}\n", PROMPT)
+        fish.send("reconcile verif\t", "reconcile verify ")
+        fish.send("\x15reconcile plan --target dir\t", "directory:/srv")
