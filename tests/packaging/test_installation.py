@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.packaging.artefacts import NEWER, OLDER, SUITES, Artefacts
 
 pytestmark = [pytest.mark.nightly, pytest.mark.host]
 
+KEPT_STATES = sorted((Path(__file__).parents[1] / "engine/kept_state").iterdir())
 APT_OPTIONS = "--yes --quiet -o Dir::Cache::archives=/mnt/archives"
 APT_GET = f"DEBIAN_FRONTEND=noninteractive apt-get {APT_OPTIONS}"
 LEAN = f"{APT_GET} install --no-install-recommends"
@@ -116,24 +116,35 @@ def artefacts(request: pytest.FixtureRequest) -> Iterator[Artefacts]:
 Boot = Callable[[str], DebianHost]
 
 
-@pytest.fixture
-def boot(artefacts: Artefacts) -> Iterator[Boot]:
-    """A host on which a way of installing was followed."""
-    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-        layer = Path(folder) / "layer"
-        labs: list[Lab] = []
-        yield partial(_booted, artefacts, layer, labs)
-        for lab in labs:
-            lab.close()
-        shutil.rmtree(layer)
-
-
-def _booted(artefacts: Artefacts, layer: Path, labs: list[Lab], install: str) -> DebianHost:
+@pytest.fixture(scope="module")
+def installed(artefacts: Artefacts) -> Iterator[Callable[[str], list[Path]]]:
+    """The layers of a host on which a script ran, each script once."""
     base = bare_debian(artefacts.suite)
-    script = f"{PREPARE.format(artefacts.suite)}{install}"
-    layer_with(script, layer, [base], artefacts.folder)
-    labs.append(Lab([layer, base]))
-    return labs[0].boot()
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+        made: dict[str, Path] = {}
+
+        def layers(install: str) -> list[Path]:
+            if install not in made:
+                layer = Path(folder) / str(len(made))
+                script = f"{PREPARE.format(artefacts.suite)}{install}"
+                layer_with(script, layer, [base], artefacts.folder)
+                made[install] = layer
+            return [made[install], base]
+
+        yield layers
+
+
+@pytest.fixture
+def boot(installed: Callable[[str], list[Path]]) -> Iterator[Boot]:
+    """A host on which a way of installing was followed."""
+    with ExitStack() as labs:
+
+        def booted(install: str) -> DebianHost:
+            lab = Lab(installed(install))
+            labs.callback(lab.close)
+            return lab.boot()
+
+        yield booted
 
 
 @pytest.mark.parametrize("user", ["root", "ada"])
@@ -192,25 +203,74 @@ def test_the_package_brings_pages_completions_and_nothing_that_runs(boot: Boot) 
     host.run("dpkg", "--verify", "reconcile")
 
 
+OF_OLDER = WAYS["apt"].removesuffix("reconcile") + f"reconcile={OLDER}" + DEMO_NEEDS
+STATE = "/var/lib/reconcile"
+PURGE = ("apt-get", "--yes", "--quiet", "purge", "reconcile")
+
+
+def install_version(host: DebianHost, artefacts: Artefacts, version: str) -> None:
+    package = f"/root/{version}.deb"
+    if not host.exists(package):
+        host.write(package, (artefacts.folder / f"reconcile-{version}.deb").read_bytes())
+    host.run("dpkg", "--install", package, timeout_s=300)
+
+
 def test_an_upgrade_and_a_downgrade_keep_the_state(boot: Boot, artefacts: Artefacts) -> None:
-    older = WAYS["apt"].removesuffix("reconcile") + f"reconcile={OLDER}"
-    host = boot(older + DEMO_NEEDS)
-    for version in (OLDER, NEWER):
-        host.write(
-            f"/root/{version}.deb", (artefacts.folder / f"reconcile-{version}.deb").read_bytes()
-        )
+    host = boot(OF_OLDER)
     caller = Caller(host, "root")
     host.write("/srv/app/app.py", APP)
     host.write("/srv/app/static/app.css", "body {}")
     caller.reconcile("init", "--server-name", "shop.example")
     caller.reconcile("apply", "--auto-approve")
+    caller.reconcile("schedule", "install")
 
     for version in (NEWER, OLDER):
-        host.run("dpkg", "--install", f"/root/{version}.deb", timeout_s=300)
+        install_version(host, artefacts, version)
         assert "No changes" in caller.reconcile("plan")
         assert "apply" in caller.reconcile("history")
-    host.run("apt-get", "--yes", "purge", "reconcile", timeout_s=300)
-    host.run("dpkg", "--install", f"/root/{NEWER}.deb", timeout_s=300)
+        host.run("systemctl", "is-active", "reconcile-drift.timer")
+    host.run(*PURGE, timeout_s=300)
+    assert "" == host.run("systemctl", "list-unit-files", "reconcile*", "--no-legend").stdout
+    install_version(host, artefacts, NEWER)
 
     assert "No changes" in caller.reconcile("plan")
     caller.reconcile("rollback", "--auto-approve")
+    host.run("env", "RECONCILE_PURGE_STATE=yes", *PURGE, timeout_s=300)
+    assert not host.exists(STATE)
+
+
+def test_a_package_that_has_to_roll_back_is_not_removed(boot: Boot) -> None:
+    host = boot(WAYS["apt"] + DEMO_NEEDS)
+    caller = Caller(host, "root")
+    host.write("/srv/app/app.py", APP)
+    host.write("/srv/app/static/app.css", "body {}")
+    caller.reconcile("init", "--server-name", "shop.example")
+    caller.reconcile("apply", "--auto-approve", "--confirm", "20m")
+
+    refused = host.run(*PURGE, check=False, timeout_s=300)
+    caller.reconcile("confirm")
+    host.run(*PURGE, timeout_s=300)
+
+    assert refused.returncode
+    assert "Run reconcile confirm, or reconcile rollback" in refused.stderr
+    assert b"hello" == host.http("GET", "/", host="shop.example").body
+
+
+@pytest.mark.parametrize("kept", KEPT_STATES, ids=[path.name for path in KEPT_STATES])
+def test_state_of_an_earlier_format_outlives_upgrade_downgrade_and_purge(
+    boot: Boot, artefacts: Artefacts, kept: Path
+) -> None:
+    host = boot(OF_OLDER)
+    host.put_tree(kept, STATE)
+    host.run("chmod", "-R", "go=", STATE)
+    host.run("mkdir", "/srv/app")
+    ledger, caller = host.read(f"{STATE}/ledger.json"), Caller(host, "root")
+
+    for version in (NEWER, OLDER):
+        install_version(host, artefacts, version)
+        assert "nginx_live:" in caller.reconcile("state", "list")
+        assert 2 == caller.reconcile("history").count("applied")
+        caller.reconcile("history", "show", "2", "--diff")
+    host.run(*PURGE, timeout_s=300)
+
+    assert ledger == host.read(f"{STATE}/ledger.json")
