@@ -344,7 +344,7 @@ class Files:
 
     def manifest(self, root: str) -> SyncManifest:
         """What `sync` wrote to `root`, as recorded."""
-        return SyncManifest(self._context.state, root)
+        return SyncManifest(self._context.state, root, self._context.guard)
 
     def remove_synced(self, root: str, spared: Mapping[str, str] = NOTHING_SPARED) -> None:
         """Remove what `sync` wrote and nobody has changed since, then empty directories of it.

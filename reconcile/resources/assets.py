@@ -324,8 +324,8 @@ class Assets(Resource):
             return None
         is_there = host.files.stat(self.path, follow=True) is not None
         mounted = tuple(filter(None, host.files.mount_points(self.path))) if is_there else ()
-        unchanged = manifest.unchanged_files() if is_there else frozenset[str]()
-        going = [path for path in unchanged - self.spared.keys() if not _is_mounted(path, mounted)]
+        removable = manifest.removable_files() if is_there else frozenset[str]()
+        going = [path for path in removable - self.spared.keys() if not _is_mounted(path, mounted)]
         return replace(self, total=len(going), mounted=mounted)
 
     def _refuse_no_source(self, host: Host) -> None:

@@ -21,6 +21,7 @@ from reconcile.system.services import ServiceFailed, start_failure_fix
 from reconcile.system.services.service_undo import record_code, record_unit_file
 from reconcile.system.services.start_record import is_changing
 from reconcile.system.services.started_code import CodeChange, CodeSnapshot, StartedCode
+from reconcile.system.services.triggers import stop_service_of
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
 from reconcile.system.services.waiting import STABLE_S, wait_until_stable
 from reconcile.system.timers import refuse_unknown_time
@@ -269,7 +270,8 @@ class Service(Resource):
             # As a job, which its new unit file makes it, it did not end by itself: a failure.
             services.forget(self.unit)
         if self.active and not status.active:
-            self._stop_what_it_starts(host)
+            # Its own change starts the service again.
+            stop_service_of(services, self.unit)
             services.start(self.unit)
         elif self.active is False and status.active:
             services.stop(self.unit)
@@ -283,12 +285,6 @@ class Service(Resource):
             services.remember_start(self.unit)
         if code and snapshot:
             self._remember_code(host, status, code, snapshot)
-
-    def _stop_what_it_starts(self, host: Host) -> None:
-        """systemd refuses a socket whose service runs already; its own change starts that again."""
-        started = f"{self.unit.removesuffix('.socket')}.service"
-        if self.unit == self._socket and host.services.status(started).active:
-            host.services.stop(started)
 
     def check_stays_up(self, host: Host) -> None:
         """Wait until a worker has run for STABLE_S: what lacks a module ends before."""

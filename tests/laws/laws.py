@@ -262,7 +262,7 @@ def assert_claims(before: Picture, after: Picture, yaml: Yaml, box: Box) -> None
 def _is_declared(name: str, yaml: Yaml, box: Box) -> bool:
     paths = {box.relative(path) for path in yaml["paths"]}
     generated = {f"nginx/sites-available/{site}.conf" for site in yaml["sites"]}
-    units = {unit for site in yaml["sites"] for unit in units_of(site)}
+    units = {unit for name, one in yaml["sites"].items() for unit in units_of(name, one)}
     return name in paths | generated | units or any(
         is_inside(name, box.relative(location["dir"]))
         for location in locations_of(yaml)
@@ -362,5 +362,8 @@ def locations_of(yaml: Yaml) -> Iterator[dict[str, Any]]:
         yield from (one for one in site.get("locations", {}).values() if "dir" in one)
 
 
-def units_of(site: str) -> Iterator[str]:
-    yield from (f"units/gunicorn-{site}.{kind}" for kind in ("service", "socket"))
+def units_of(name: str, site: Yaml) -> Iterator[str]:
+    app = site.get("app", {})
+    if "gunicorn" in app:
+        service = app.get("service", f"gunicorn-{name}.service").removesuffix(".service")
+        yield from (f"units/{service}.{kind}" for kind in ("service", "socket"))

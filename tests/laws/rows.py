@@ -406,4 +406,24 @@ ROWS: dict[str, list[Step]] = {
         ),
         step(),
     ],
+    "a folder of a copy that is moved away, with a link in its place, and the copy goes": [
+        step(sites=site(files={"role": "static", "dir": "@/www/static", "source": "@/src"})),
+        step(("move", "www/static/css", "rel1/moved")),
+    ],
+    "a folder of a copy that holds uploads from now on, and the copy goes": [
+        step(
+            sites=site(files={"role": "static", "dir": "@/www/static", "source": "@/rel1/static"})
+        ),
+        step(sites=site(media={"role": "private", "dir": "@/www/static/css"})),
+    ],
+    "a service of gunicorn that becomes a unit of paths": [
+        step(sites=site(app={"gunicorn": GUNICORN, "service": "web.service"})),
+        step(paths={"@/units/web.service": {"content": "[Service]\nExecStart=/bin/false\n"}}),
+    ],
+    "a unit by hand in the place of gunicorn's": [
+        step(
+            ("edit", "units/web.service"),
+            sites=site(app={"gunicorn": GUNICORN, "service": "web.service"}),
+        ),
+    ],
 }

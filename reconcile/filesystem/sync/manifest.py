@@ -11,6 +11,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b, sha256
 from posixpath import join
@@ -18,7 +19,9 @@ from typing import Any, NamedTuple
 
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode_flags import changing
+from reconcile.filesystem.openat import GONE, directory_cursor
 from reconcile.filesystem.path import relative_to
+from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard, ProtectedPlace
 from reconcile.filesystem.read import identity_of, listdir
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.filesystem.undo import Recorder
@@ -109,8 +112,8 @@ class SyncManifest:
     Without it contents are compared byte by byte, and nothing is removed.
     """
 
-    def __init__(self, state: StateDir, root: str) -> None:
-        self._state, self.root = state, root
+    def __init__(self, state: StateDir, root: str, guard: PlaceGuard = UNGUARDED) -> None:
+        self._state, self.root, self._guard = state, root, guard
         self.name = f"{FOLDER}/{sha256(os.fsencode(root)).hexdigest()[:32]}"
         self._cached_folder: str | None = None
         self._cached_rows: dict[str, bytes] = {}
@@ -162,10 +165,26 @@ class SyncManifest:
             if row[DIGEST] != NOT_WRITTEN
         }
 
-    def unchanged_files(self) -> frozenset[str]:
-        """The relative paths of the files that still hold what reconcile wrote."""
+    def removable_files(self) -> frozenset[str]:
+        """The relative paths of the files that a removal takes: they hold what was written."""
         written = self.written_files()
-        return frozenset(path for path, digest in written.items() if self._holds(path, digest))
+        folders = self._reached(self._record["files"])
+        return frozenset(
+            path
+            for path, digest in written.items()
+            if path.rpartition("/")[0] in folders and self._holds(path, digest)
+        )
+
+    def _reached(self, folders: Iterable[str]) -> frozenset[str]:
+        """Those of `folders` in which a removal acts: behind no link, and not protected."""
+        reached: list[str] = []
+        with explained(f"{self.root} cannot be examined"), _leaving_out_unreached():
+            with directory_cursor(self.root, self._guard) as cursor:
+                for folder in sorted(folders):
+                    with _leaving_out_unreached():
+                        cursor.enter(folder)
+                        reached.append(folder)
+        return frozenset(reached)
 
     def _holds(self, path: str, digest: str) -> bool:
         at, row = join(self.root, path), self.row(path)
@@ -181,10 +200,11 @@ class SyncManifest:
     def exclusive_names(self, at: str = "") -> frozenset[str]:
         """The names in its folder `at` below which there is nothing but what reconcile wrote."""
         prefix = f"{at}/" if at else ""
-        written = self.unchanged_files() | self.folders
+        folders = self._reached(self.folders)
+        written = self.removable_files() | folders
         shared = {
             path.removeprefix(prefix).partition("/")[0]
-            for folder in self.folders
+            for folder in folders
             if folder.startswith(prefix)
             for path in self._paths_in(folder)
             if path not in written
@@ -307,6 +327,17 @@ class SyncManifest:
         path = self._state.path_of(self.name)
         with changing(path, "removed"):
             unlink(recorder, path)
+
+
+@contextmanager
+def _leaving_out_unreached() -> Iterator[None]:
+    try:
+        yield
+    except ProtectedPlace:
+        pass
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
 
 
 def _is_same_copy(own: bytes, other_row: bytes) -> bool:

@@ -12,6 +12,7 @@ from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Stage, Undo, undo_record
 from reconcile.system.services import UnitStatus
+from reconcile.system.services.triggers import stop_service_of
 from reconcile.system.services.waiting import STABLE_S, wait_until_stable
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class ActiveBefore(UnitUndo):
         """Start or stop the unit, unless it is in that state; see `Undo.undo`."""
         status = host.services.status(self.unit)
         if self.active and not status.active:
+            started = stop_service_of(host.services, self.unit)
             host.services.start(self.unit)
+            if started:
+                host.services.start(started)
         if not self.active and not status.is_stopped:
             host.services.stop(self.unit)
             host.services.forget(self.unit)

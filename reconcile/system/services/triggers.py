@@ -8,6 +8,7 @@ from reconcile.system.services.systemctl import Properties, show
 
 if TYPE_CHECKING:
     from reconcile.system.commands import Commands
+    from reconcile.system.services import ServiceManager
 
 _SUFFIXES = ("socket", "timer", "path")
 
@@ -25,3 +26,16 @@ def is_triggered(commands: Commands, unit: str, properties: Properties) -> bool:
     triggers = dict.fromkeys((*properties.get("TriggeredBy", "").split(), *same_name))
     found = show(commands, ("UnitFileState",), [*triggers])
     return any(one["UnitFileState"] == "enabled" for one in found)
+
+
+def stop_service_of(services: ServiceManager, unit: str) -> str:
+    """Stop the service of a socket that is to be started; its name, "" where nothing ran.
+
+    systemd refuses to start a socket whose service runs already.
+    """
+    stem, _, suffix = unit.rpartition(".")
+    service = f"{stem}.service"
+    if suffix != "socket" or not services.status(service).active:
+        return ""
+    services.stop(service)
+    return service
