@@ -88,7 +88,8 @@ def make_plan(
         inputs=inputs,
         desired=desired,
         in_sync=_in_sync(desired, observed, {change.ref for change in changes}),
-        released=_released(desired, observed, gone),
+        # In a part, what keeps a directory may not have been selected: the whole decides later.
+        released=_released(desired, observed, gone) - (kept.keys() if partial else frozenset()),
     )
 
 

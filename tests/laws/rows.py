@@ -426,4 +426,9 @@ ROWS: dict[str, list[Step]] = {
             sites=site(app={"gunicorn": GUNICORN, "service": "web.service"}),
         ),
     ],
+    "a directory that is removed alone, and then what was in it": [
+        step(paths={"@/etc/app/app.env": {"content": "one\n"}}),
+        step(selection=Selection(sites=(), targets=("directory:*",), excludes=())),
+        step(paths={"@/www": {"owner": "uploads"}}),
+    ],
 }

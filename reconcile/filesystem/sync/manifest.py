@@ -178,12 +178,15 @@ class SyncManifest:
     def _reached(self, folders: Iterable[str]) -> frozenset[str]:
         """Those of `folders` in which a removal acts: behind no link, and not protected."""
         reached: list[str] = []
-        with explained(f"{self.root} cannot be examined"), _leaving_out_unreached():
-            with directory_cursor(self.root, self._guard) as cursor:
-                for folder in sorted(folders):
-                    with _leaving_out_unreached():
-                        cursor.enter(folder)
-                        reached.append(folder)
+        with (
+            explained(f"{self.root} cannot be examined"),
+            _leaving_out_unreached(),
+            directory_cursor(self.root, self._guard) as cursor,
+        ):
+            for folder in sorted(folders):
+                with _leaving_out_unreached():
+                    cursor.enter(folder)
+                    reached.append(folder)
         return frozenset(reached)
 
     def _holds(self, path: str, digest: str) -> bool:
