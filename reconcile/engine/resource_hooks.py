@@ -78,6 +78,14 @@ class ResourceHooks:
         """Observed: the files below its own path that its change writes or removes, and why."""
         return ()
 
+    def replaced_paths(self) -> Iterable[str]:
+        """Observed: the paths below its own at which its change replaces or removes something."""
+        return ()
+
+    def repermitted_paths(self) -> Iterable[str]:
+        """Observed: the paths below its own that its change gives another owner or mode."""
+        return ()
+
     def left_alone(self, now: Self) -> bool:  # noqa: ARG002
         """Whether all that `now` differs in was left alone by the plan that observed this."""
         return False

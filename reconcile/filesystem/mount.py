@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from posixpath import dirname
 from typing import NamedTuple
@@ -79,21 +80,26 @@ def mount_points(path: str) -> tuple[str, ...]:
 
 def filesystem_type(path: str) -> str:
     """The type of the filesystem that `path` is on, "" where it is unknown."""
-    found = _mount_of("self", path)
+    found = _mount_of(read_mounts("self"), path)
     return found.filesystem if found else ""
 
 
 def is_read_only(pid: int, path: str) -> bool | None:
     """Whether `path`, which has no links, is on a read-only mount for a process; None: unknown."""
     with suppress(OSError):
-        if found := _mount_of(str(pid), path):
-            return "ro" in found.options or "ro" in found.super_options
+        return is_mounted_read_only(read_mounts(str(pid)), path)
     return None
 
 
-def _mount_of(process: str, path: str) -> Mount | None:
+def is_mounted_read_only(mounts: Sequence[Mount], path: str) -> bool | None:
+    """Whether `path`, which has no links, is on a read-only one of `mounts`; None: unknown."""
+    found = _mount_of(mounts, path)
+    return found and ("ro" in found.options or "ro" in found.super_options)
+
+
+def _mount_of(mounts: Sequence[Mount], path: str) -> Mount | None:
     best: Mount | None = None
-    for mount in read_mounts(process):
+    for mount in mounts:
         is_longer = best is None or len(mount.point) >= len(best.point)
         if is_longer and is_inside(path, mount.point):
             best = mount

@@ -1,15 +1,17 @@
-"""What statx(2) knows of an open inode beyond stat(2): its birth, and its mount.
+"""What statx(2) knows of an inode beyond stat(2): its birth, its mount, and its attributes.
 
-Without it (an old kernel or C library, a sandbox that forbids the call) both are unknown.
+Without it (an old kernel or C library, a sandbox that forbids the call) they are unknown.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from typing import Any
 
-AT_EMPTY_PATH = 0x1000
+AT_FDCWD = -100
+AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
 BIRTH, MOUNT = 0x800, 0x1000
 """Bits of the mask, in which the kernel answers what it knows: STATX_BTIME, STATX_MNT_ID."""
 
@@ -19,7 +21,9 @@ class _Statx(ctypes.Structure):
 
     _fields_ = (
         ("mask", ctypes.c_uint32),
-        ("before", ctypes.c_uint8 * 76),
+        ("block_size", ctypes.c_uint32),
+        ("attributes", ctypes.c_uint64),
+        ("before", ctypes.c_uint8 * 64),
         ("born_s", ctypes.c_int64),
         ("born_ns", ctypes.c_uint32),
         ("between", ctypes.c_uint8 * 52),
@@ -40,10 +44,15 @@ def mount_of(fd: int) -> int | None:
     return int(found.mount_id) if found.mask & MOUNT else None
 
 
-def _asked(fd: int, mask: int) -> _Statx:
+def attributes(path: str) -> int:
+    """The STATX_ATTR_* bits of what `path` is, a link included; 0 where they are unknown."""
+    return int(_asked(AT_FDCWD, 0, os.fsencode(path), AT_SYMLINK_NOFOLLOW).attributes)
+
+
+def _asked(fd: int, mask: int, path: bytes = b"", flags: int = AT_EMPTY_PATH) -> _Statx:
     statx, found = _statx(), _Statx()
-    if statx is None or statx(fd, b"", AT_EMPTY_PATH, mask, ctypes.byref(found)):
-        found.mask = 0
+    if statx is None or statx(fd, path, flags, mask, ctypes.byref(found)):
+        found.mask = found.attributes = 0
     return found
 
 

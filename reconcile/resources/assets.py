@@ -167,6 +167,22 @@ class Assets(Resource):
         for path in (*self.diff.stale, *self.diff.extraneous):
             yield join(self.path, path), "pending"
 
+    def replaced_paths(self) -> Iterable[str]:
+        """What is there already; of what is new, the directories."""
+        if self.diff is None:
+            return
+        new = {copy.path.rpartition("/")[0] for copy in self.diff.copies if copy.is_new}
+        old = (copy.path for copy in self.diff.copies if not copy.is_new)
+        for path in (*self.diff.folders, *(join(one, "new") for one in new), *old):
+            yield join(self.path, path)
+        yield from (join(self.path, path) for path in self.diff.stale)
+        yield from self.pruned_paths()
+
+    def repermitted_paths(self) -> Iterable[str]:
+        """What has another owner or mode than declared."""
+        deviations = () if self.diff is None else self.diff.deviations
+        return (join(self.path, one.path) for one in deviations)
+
     def claims(self, path: str, host: Host) -> bool:
         """What the source has, and the compressed siblings of that."""
         return any(self._has_source(one, host) for one in self._originals(path))

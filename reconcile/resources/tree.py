@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from posixpath import join
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.dataclass import dataclass
@@ -148,6 +149,10 @@ class Tree(Resource):
             return self.observe(host)
         left = host.files.still_deviating(self.path, self._policy(host), before.deviations)
         return replace(before, deviations=tuple(left), deviating=len(left))
+
+    def repermitted_paths(self) -> Iterable[str]:
+        """What deviates."""
+        return (join(self.path, one.path) for one in self.deviations)
 
     def delete(self, host: Host) -> None:  # noqa: ARG002
         """Refuse. Errors: HostError."""

@@ -24,6 +24,7 @@ from reconcile.engine.safety_checks import with_errors, with_refusals
 from reconcile.engine.scopes import owned_elsewhere
 from reconcile.engine.selection import Selection, select
 from reconcile.engine.staleness import refuse_stale
+from reconcile.engine.write_obstacles import write_obstacles
 from reconcile.filesystem.place import Locator
 from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.resources import registry
@@ -138,7 +139,7 @@ def _with_refusals(plan: Plan, world: PlannedHost) -> Plan:
     """The plan with why an apply would refuse it, as far as this user can find out."""
     if not plan.changes or world.is_unprivileged_viewer:
         return plan
-    return with_refusals(plan, world)
+    return with_errors(with_refusals(plan, world), write_obstacles(plan, world))
 
 
 def _with_impact(workspace: Workspace, plan: Plan) -> Plan:

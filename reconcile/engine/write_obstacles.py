@@ -1,0 +1,62 @@
+"""Changes that the host's filesystems would refuse, known before anything has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from reconcile.engine.journal import RESERVE_BYTES
+from reconcile.engine.model import Change, Plan
+from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.write_obstacles import WriteObstacles
+
+if TYPE_CHECKING:
+    from reconcile.system.planned_host import PlannedHost
+
+MOST_EXAMINED = 10_000
+"""Paths of one change; beyond them the apply finds out, and is rolled back."""
+METADATA = frozenset({"user", "group", "mode", "enterable_by"})
+
+
+def write_obstacles(plan: Plan, world: PlannedHost) -> tuple[HostError, ...]:
+    """Why an apply of `plan` would fail at the first write; each cause once.
+
+    `world` is the host as the plan will leave it: names lead where they will lead then.
+    """
+    causes: dict[str, HostError] = {}
+    for error in _obstacles(plan, world):
+        causes.setdefault(f"{error.why} {error.fix}", error)
+    return tuple(causes.values())
+
+
+def _obstacles(plan: Plan, world: PlannedHost) -> Iterator[HostError]:
+    known = WriteObstacles()
+    yield from _only(known.filling(world.state.path, RESERVE_BYTES))
+    for change in plan.changes:
+        now = change.before or change.subject
+        for path in islice(_replaced(change), MOST_EXAMINED):
+            yield from _only(known.replacing(world.files.locate(path, follow=False)))
+        for path in islice((*_repermitted(change), *now.repermitted_paths()), MOST_EXAMINED):
+            yield from _only(known.setting_permissions(world.files.locate(path)))
+
+
+def _only(error: HostError | None) -> Iterator[HostError]:
+    if error is not None:
+        yield error
+
+
+def _replaced(change: Change) -> Iterator[str]:
+    if change.subject.is_name_removed and not _is_metadata_only(change):
+        yield change.ref.name
+    yield from (change.before or change.subject).replaced_paths()
+
+
+def _repermitted(change: Change) -> Iterator[str]:
+    if change.subject.is_name_removed and _is_metadata_only(change):
+        yield change.ref.name
+
+
+def _is_metadata_only(change: Change) -> bool:
+    is_update = change.before is not None and change.after is not None
+    return is_update and all(one.name in METADATA for one in change.fields)

@@ -1,0 +1,75 @@
+"""What keeps even root from changing a path, found before anything has changed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from posixpath import dirname
+
+from reconcile.filesystem.host_error import FIXES, REASONS, HostError
+from reconcile.filesystem.inode_flags import flag_error
+from reconcile.filesystem.mount import is_mounted_read_only, read_mounts
+
+
+class WriteObstacles:
+    """Asked about many paths: mounts are read once, and each directory is examined once."""
+
+    def __init__(self) -> None:
+        self._mounts = read_mounts("self")
+        self._by_directory: dict[str, tuple[HostError | None, HostError | None]] = {}
+
+    def replacing(self, path: str) -> HostError | None:
+        """Why nothing can be created, replaced or removed as `path`; None where that can be."""
+        return self._in(dirname(path), names=True) or _flag(path)
+
+    def setting_permissions(self, path: str) -> HostError | None:
+        """Why `path` cannot get another owner or mode; None where it can."""
+        return self._in(dirname(path), names=False) or _flag(path)
+
+    def filling(self, directory: str, size: int) -> HostError | None:
+        """Why no file of `size` bytes can be made in `directory`, or where that would be."""
+        return self._in(directory, names=True) or _full(_existing(directory), size)
+
+    def _in(self, directory: str, *, names: bool) -> HostError | None:
+        if directory not in self._by_directory:
+            real = os.path.realpath(_existing(directory))
+            self._by_directory[directory] = (
+                self._read_only(real),
+                self._read_only(real) or _flag(real),
+            )
+        return self._by_directory[directory][names]
+
+    def _read_only(self, real: str) -> HostError | None:
+        if not is_mounted_read_only(self._mounts, real):
+            return None
+        return _refused(real, errno.EROFS)
+
+
+def _existing(directory: str) -> str:
+    while not os.path.isdir(directory):
+        directory = dirname(directory)
+    return directory
+
+
+def _flag(path: str) -> HostError | None:
+    return flag_error(f"{path} cannot be changed", path)
+
+
+def _full(directory: str, size: int) -> HostError | None:
+    with suppress(OSError):
+        found = os.statvfs(directory)
+        # What is reserved for root is root's to use.
+        blocks, inodes = (
+            (found.f_bfree, found.f_ffree)
+            if os.geteuid() == 0
+            else (found.f_bavail, found.f_favail)
+        )
+        if blocks * found.f_frsize < size or (found.f_files > 0 and inodes == 0):
+            return _refused(directory, errno.ENOSPC)
+    return None
+
+
+def _refused(path: str, number: int) -> HostError:
+    fix = f"{FIXES[number]} Nothing was changed."
+    return HostError(f"{path} cannot be written", REASONS[number], fix, number)
