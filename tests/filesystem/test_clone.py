@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,22 @@ def test_its_bytes_are_copied_by_the_kernel(order: SyncRequest, tmp_path: Path) 
     assert is_copied(order)
 
 
+@pytest.mark.parametrize("data", [(), (0,), (5 << 20,), (2 << 20, 9 << 20)], ids=str)
+def test_its_holes_take_no_space(order: SyncRequest, host: Host, data: tuple[int, ...]) -> None:
+    film = Path(order.source, "film.mp4")
+    film.write_bytes(b"")
+    with film.open("r+b") as file:
+        for start in data:
+            file.seek(start)
+            file.write(os.urandom(1 << 16))
+        file.truncate(10 << 20)
+
+    sync(host, order)
+
+    assert is_copied(order)
+    assert os.stat(film).st_blocks >= os.stat(f"{order.root}/film.mp4").st_blocks
+
+
 @pytest.mark.parametrize("why", ["EXDEV", "EINVAL", "ENOSYS", "EOPNOTSUPP", "EPERM"])
 def test_where_the_kernel_cannot_it_is_copied_here(
     order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
@@ -85,14 +101,29 @@ def test_where_the_kernel_cannot_it_is_copied_here(
     assert is_copied(order)
 
 
+def test_a_file_with_holes_is_copied_whole_where_the_kernel_cannot(
+    order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.truncate(f"{order.source}/film.mp4", 2 * SIZE)
+    monkeypatch.setattr(os, "copy_file_range", failing_with("EXDEV"))
+
+    sync(host, order)
+
+    assert is_copied(order)
+
+
+def failing_with(why: str) -> Callable[..., int]:
+    def failing(*_: int, **__: int) -> int:
+        raise OSError(getattr(errno, why), os.strerror(getattr(errno, why)))
+
+    return failing
+
+
 @pytest.mark.parametrize("why", ["ENOSPC", "EIO", "EDQUOT"])
 def test_a_failed_write_is_reported_and_leaves_nothing(
     order: SyncRequest, host: Host, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    def failing(*_: int, **__: int) -> int:
-        raise OSError(getattr(errno, why), os.strerror(getattr(errno, why)))
-
-    monkeypatch.setattr(os, "copy_file_range", failing)
+    monkeypatch.setattr(os, "copy_file_range", failing_with(why))
 
     with pytest.raises(HostError):
         sync(host, order)

@@ -420,6 +420,17 @@ ROWS: dict[str, list[Step]] = {
         step(sites=site(app={"gunicorn": GUNICORN, "service": "web.service"})),
         step(paths={"@/units/web.service": {"content": "[Service]\nExecStart=/bin/false\n"}}),
     ],
+    "a service of gunicorn that passes to another site": [
+        step(sites=site(app={"gunicorn": GUNICORN, "service": "web.service"})),
+        step(
+            sites={
+                "b": {
+                    "server_names": ["b.test"],
+                    "app": {"gunicorn": GUNICORN, "service": "web.service"},
+                }
+            }
+        ),
+    ],
     "a unit by hand in the place of gunicorn's": [
         step(
             ("edit", "units/web.service"),

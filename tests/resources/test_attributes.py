@@ -257,3 +257,16 @@ def test_of_assets_every_acl_that_a_mask_changes_is_reported(host: Host, site: P
 
     assert 1 == len(reported)
     assert "app.css: user:games rwx -> r--" in reported[0]
+
+
+def test_a_copy_has_no_attribute_of_its_source(host: Host, site: Path) -> None:
+    source, root = site / "source", site / "static"
+    source.mkdir()
+    root.mkdir()
+    (source / "tool").write_bytes(b"body {}")
+    for hang in (acl("u:games:rwx"), labelled(NOTE, b"note"), labelled(CAPABILITY, NET_BIND)):
+        hang(source / "tool")
+
+    applied(Assets(path=str(root), source=str(source), user="root", group="root"), host)
+
+    assert ({}, "0644") == (attributes(root / "tool"), mode(root / "tool"))

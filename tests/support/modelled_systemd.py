@@ -177,7 +177,14 @@ class Services:
             self._begin(unit)
 
     def restart(self, unit: str) -> None:
+        """As systemd: a service that requires a socket is restarted with it."""
+        service = f"{unit.removesuffix('.socket')}.service"
+        text = self._systemd.read.get(f"{self._systemd.folder}/{service}", b"")
+        is_bound = f"Requires={unit}".encode() in text
+        ran = is_bound and self._systemd.run.pop(service, None) is not None
         self._begin(unit)
+        if ran:
+            self._begin(service)
 
     def reload(self, unit: str) -> None:
         assert unit in self._systemd.run

@@ -351,7 +351,8 @@ def clone_content(original: int, copy: int) -> bool:
         if error.errno not in CANNOT_CLONE:
             raise
         os.ftruncate(copy, 0)
-        os.lseek(copy, 0, os.SEEK_SET)
+        for fd in (original, copy):
+            os.lseek(fd, 0, os.SEEK_SET)
         return False
     return True
 
@@ -367,6 +368,31 @@ def _share_blocks(original: int, copy: int) -> bool:
 
 
 def _copy_range(original: int, copy: int) -> None:
-    done = 0
-    while count := os.copy_file_range(original, copy, CLONE_BYTES, offset_src=done):
-        done += count
+    size = os.fstat(original).st_size
+    for start, end in _data_ranges(original):
+        done = os.lseek(copy, start, os.SEEK_SET)
+        while count := os.copy_file_range(
+            original, copy, min(CLONE_BYTES, end - done), offset_src=done
+        ):
+            done += count
+    os.ftruncate(copy, size)
+
+
+def _data_ranges(original: int) -> Iterator[tuple[int, int]]:
+    """From where to where there is data: holes, which take no space, are left out.
+
+    Source: lseek(2), SEEK_DATA and SEEK_HOLE.
+    """
+    found, end = os.fstat(original), 0
+    if found.st_blocks * 512 >= found.st_size:
+        yield 0, found.st_size
+        return
+    while end < found.st_size:
+        try:
+            start = os.lseek(original, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return
+        end = os.lseek(original, start, os.SEEK_HOLE)
+        yield start, end
