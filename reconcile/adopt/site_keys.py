@@ -22,6 +22,8 @@ _PREFIX = re.compile(r"\^(/[A-Za-z0-9/_-]*/)\([.][*]\)\$")
 _FLAGS = {"permanent": 301, "redirect": 302}
 _STATUSES = (301, 302, 303, 307, 308)
 _PAGES = (".html", ".txt", ".json")
+_EVERYTHING = ("^", "^(.*)$", "^.*$", ".*", "(.*)", "^/(.*)$", "^/", "^(.+)$")
+_IN_NAMED = {"root", "rewrite", "try_files", "internal", "access_log"}
 _IN_PAGE = {"internal", "root", "alias", "allow", "access_log"}
 
 
@@ -134,14 +136,33 @@ def _error_pages(scope: Scope, entry: dict[str, Any], inspector: Inspector) -> I
 def _page(scope: Scope, uri: str, inspector: Inspector) -> tuple[Scope, str] | None:
     """The location of a page that only errors lead to, and its file."""
     for one in scope.locations:
+        if one.modifier == "@" and one.name == uri and one.own.keys() <= _IN_NAMED:
+            path = one.argument("root", "$") + _shown_file(one)
+            return (one, path) if _is_page(path) and _exists(inspector, path) else None
         if one.modifier != "=" or one.name != uri or not {"internal"} <= one.own.keys() <= _IN_PAGE:
             continue
         alias = one.own.get("alias")
         root = one.inherited("root")
         path = alias[0].args[0] if alias else root[0].args[0] + uri if root else ""
-        if path.startswith("/") and "$" not in path and splitext(path)[1] in _PAGES:
+        if _is_page(path):
             return (one, path) if _exists(inspector, path) else None
     return None
+
+
+def _shown_file(named: Scope) -> str:
+    """The URI that a named location sends for every request; "$" for none."""
+    words = [one.args for name in ("rewrite", "try_files") for one in named.own.get(name, ())]
+    for pattern, uri, flag in words if len(words) == 1 and len(words[0]) == 3 else ():
+        if pattern in _EVERYTHING and flag == "break" and uri.startswith("/"):
+            return uri
+    for uri, last in words if len(words) == 1 and len(words[0]) == 2 else ():
+        if last.startswith("=") and uri.startswith("/"):
+            return uri
+    return "$"
+
+
+def _is_page(path: str) -> bool:
+    return path.startswith("/") and "$" not in path and splitext(path)[1] in _PAGES
 
 
 def _trusted_proxies(scope: Scope, entry: dict[str, Any]) -> Iterator[Directive]:

@@ -11,6 +11,7 @@ from reconcile.adopt.draft import Draft
 from reconcile.adopt.extra_directives import find_beside_servers, find_extra
 from reconcile.adopt.host_readings import Inspector
 from reconcile.adopt.listen_values import adopt_listens
+from reconcile.adopt.maintenance_key import adopt_maintenance
 from reconcile.adopt.proxy_keys import adopt_proxied
 from reconcile.adopt.served_folders import ServedFolder, adopt_folder
 from reconcile.adopt.server_groups import ServerBlock, ServerGroup
@@ -141,6 +142,9 @@ class SiteReader:
     def _keys(self, *, is_managed_file: bool) -> Iterator[Directive]:
         if not is_managed_file:
             yield from adopt_site_keys(self.scope, self.entry, self.inspector)
+            yield from adopt_maintenance(
+                self.scope, self.entry, self.inspector, self.draft, ("sites", self.name)
+            )
 
     def _proxied(self) -> Iterator[Directive]:
         """The locations beside the app's own that are passed on."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from ipaddress import ip_address
 from typing import Any
 
 from reconcile.adopt.draft import Draft
@@ -25,6 +27,7 @@ from reconcile.nginx.routing.servers import Server
 _AUTH_STATUSES = (401, 403)
 _NO_FILE = "/reconcile-no-such-file"
 _WITH_PATH = re.compile(r"https?://(?:unix:[^:]+:/.+|(?!unix:)[^/]+/.+)$")
+_CLIENT = re.compile(r"\([$]remote_addr !?= (\S+)\)")
 _COVERED = re.compile(
     r"proxy_pass |proxy_http_version 1.1$|expires off$|include (\S*/)?proxy_params$"
     r"|proxy_set_header (Host|X-Real-IP|X-Forwarded-(For|Proto|Host)|Connection|Upgrade) "
@@ -105,12 +108,22 @@ def _handler(
     request = requests.build(server, _NO_FILE)
     if request is None:
         return None, ()
-    route = router.route(request, NoFiles())
-    # A request without a password or from a denied address is still meant for the app.
-    belongs_to_app = route.answer.kind == "pass" or route.answer.status in _AUTH_STATUSES
-    if not belongs_to_app or route.scope is None:
-        return None, ()
-    return route.scope.handler, tuple(hop.scope for hop in route.hops)
+    # A server that is closed for maintenance is open to those who work on it.
+    for client in (request.client, *_named_clients(server)):
+        route = router.route(replace(request, client=client), NoFiles())
+        # A request without a password or from a denied address is still meant for the app.
+        belongs_to_app = route.answer.kind == "pass" or route.answer.status in _AUTH_STATUSES
+        if belongs_to_app and route.scope is not None:
+            return route.scope.handler, tuple(hop.scope for hop in route.hops)
+    return None, ()
+
+
+def _named_clients(server: Server) -> Iterator[str]:
+    """The addresses that conditions of the server ask for."""
+    for condition in server.scope.own.get("if", ()):
+        if named := _CLIENT.fullmatch(" ".join(condition.args)):
+            with suppress(ValueError):
+                yield str(ip_address(named[1]))
 
 
 def adopt_app(

@@ -17,6 +17,7 @@ _OPTIONAL = frozenset(
         *("extra", "http_extra", "max_upload", "default_server", "probes", "owner", "cache"),
         *("hsts", "probe_front_page", "redirects", "redirect_from", "error_pages", "access"),
         *("trusted_proxies", "gzip", "http2", "websocket", "timeout", "rate_limit", "headers"),
+        "maintenance",
     ]
 )
 """Keys that can be removed on their own."""

@@ -110,6 +110,39 @@ def test_an_error_page_that_no_key_says_stays_a_directive(lines: str) -> None:
     assert "error_page 404" in found["extra"]
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "root /srv/errors; rewrite ^(.*)$ /404.html break;",
+        "internal; root /srv/errors; rewrite ^ /404.html break;",
+        "root /srv/errors; try_files /404.html =404;",
+    ],
+)
+def test_an_error_page_of_a_named_location_is_read(inside: str) -> None:
+    found = site(f"error_page 404 @missing; location @missing {{ {inside} }}")
+
+    assert {"404": "/srv/errors/404.html"} == found["error_pages"]
+    assert "extra" not in found
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "root /srv/errors; rewrite ^(.*)$ /404.html last;",
+        "root /srv/errors; rewrite ^/a$ /404.html break;",
+        "root /srv/errors; try_files $uri /404.html =404;",
+        "root /srv/errors; try_files /404.html @app;",
+        "root /srv/errors; rewrite ^ /404.html break; proxy_pass http://127.0.0.1:9;",
+        "root /srv/none; rewrite ^ /404.html break;",
+    ],
+)
+def test_a_named_location_that_sends_more_than_a_page_stays_a_directive(inside: str) -> None:
+    found = site(f"error_page 404 @missing; location @missing {{ {inside} }}")
+
+    assert "error_pages" not in found
+    assert "error_page 404 @missing" in found["extra"]
+
+
 BASIC = "auth_basic Staging; auth_basic_user_file /etc/nginx/htpasswd;"
 
 
