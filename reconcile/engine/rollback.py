@@ -15,6 +15,7 @@ from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Ledger, Rows, ScopeRows, decode
 from reconcile.engine.ledger_store import next_records, now, sweep_records
+from reconcile.engine.open_pages import OpenPages
 from reconcile.engine.protection_record import protected_on, read_owned, write_record
 from reconcile.engine.rollback_plan import begun_changes, journals_by_number
 from reconcile.errors import ReconcileError
@@ -50,11 +51,13 @@ def _roll_back_all(steps: Sequence[tuple[Journal, HistoryEntry]], host: Host) ->
     for journal, _ in steps:
         journal.close()
     with uninterrupted():
+        pages = _open_pages([journal for journal, _ in steps])
         undos = [undo for journal, _ in reversed(steps) for undo in journal.undos()]
-        notes, problems = _undo_all(undos, host)
+        notes, problems = _undo_all(pages.without_their_files(undos), host)
         if problems:
             raise _rollback_incomplete(steps[0][0], problems)
         try:
+            pages.record(host)
             for journal, entry in steps:
                 _record_rollback(journal, host, entry)
         except (ReconcileError, OSError) as error:
@@ -119,6 +122,7 @@ def _rollback_applies(
     known = journals_by_number(host.state)
     # Read now: a journal is gone once everything in it is undone.
     undos = [undo for row in reversed(applies) for undo in known[row.number].undos()]
+    pages = _open_pages([known[row.number] for row in applies])
     _refuse_impossible(undos, host)
     steps = [(known[row.number], _reversing_entry(row.entry, by)) for row in applies]
     for (journal, entry), row in zip(steps, applies, strict=True):
@@ -126,7 +130,7 @@ def _rollback_applies(
         journal.reopen(entry)
         on_event(Event("rollback", message=f"rolling back the apply of {row.entry.at}"))
     notes = _roll_back_all(steps, host)
-    return RolledBack(notes, tuple(_remaining(undos, host)))
+    return RolledBack(notes, tuple(_remaining(pages.without_their_files(undos), host)))
 
 
 def _refuse_impossible(undos: Sequence[Undo], host: Host) -> None:
@@ -229,6 +233,13 @@ def _between_switches(undos: Iterable[Undo]) -> Iterator[list[Undo]]:
 def _distinct(undos: Sequence[Undo]) -> Iterator[Undo]:
     """One reload undoes any number of them."""
     yield from {canonical(to_json(undo)): undo for undo in undos}.values()
+
+
+def _open_pages(journals: Sequence[Journal]) -> OpenPages:
+    """What stays of these applies, the last one first."""
+    before = _ledger_before(journals[-1]).all_rows
+    copies = {ref.name for ref in before if ref.kind == "assets"}
+    return OpenPages([journal.undos() for journal in reversed(journals)], copies)
 
 
 def _guard(steps: Sequence[Journal], host: Host) -> PlaceGuard:

@@ -302,6 +302,11 @@ class Files:
         """Record when the source dropped what is kept in `root`."""
         self.manifest(root).record_dropped(self._context.recorder, dropped)
 
+    def record_written(self, root: str, files: Mapping[str, str], folders: Collection[str]) -> None:
+        """Record as copied to `root` the relative `files` that hold what was written still."""
+        with explained(f"the record of {root} cannot be written"):
+            self.manifest(root).record_written(files, folders)
+
     def release_listing(self, source: str, excluded: Collection[str] = ()) -> ReleaseListing:
         """The files of a source that a release is made of."""
         with explained(f"the source of the release, {source}, cannot be read"):

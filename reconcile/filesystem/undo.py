@@ -59,6 +59,10 @@ class Undo(ABC):
         """What undoing it does not bring back; "" for nothing."""
         return ""
 
+    def published_root(self, path: str) -> str:  # noqa: ARG002
+        """For a switch: the root of the copy whose new file `path` stays when it is undone."""
+        return ""
+
     def prevents_automatic(self, host: Any) -> str:  # noqa: ARG002
         """Why only a person may decide to undo it; "" where nothing is lost by that."""
         return ""

@@ -85,6 +85,8 @@ class Release(Resource):
     https: bool = False
     keep: int = 5
     needs: tuple[str, ...] = ()
+    published: tuple[tuple[str, bool], ...] = ()
+    """The roots of copies in which old names live on, and whether only those with a hash do."""
     left_out: tuple[str, ...] = ()
     """What of the source is not copied although it is not excluded."""
 
@@ -97,7 +99,7 @@ class Release(Resource):
         {
             *("site", "folder", "link", "source", "excluded", "content", "files", "commands"),
             *("user", "writable", "environment", "environment_file", "unit", "upstream", "ready"),
-            *("host_name", "https", "keep", "needs", "left_out"),
+            *("host_name", "https", "keep", "needs", "left_out", "published"),
         }
     )
 
@@ -192,6 +194,7 @@ class Release(Resource):
                 self.unit.replace(self.id or "", previous) if previous else "",
                 [step.text for step in undoable],
                 all(step.backward_compatible for step in undoable),
+                self.published,
             )
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,13 +26,16 @@ from tests.support.tally import TALLY
 pytestmark = pytest.mark.process
 
 INTO = "srv/app"
+HASHED = "src/css/app.3f9c1a2b.css"
 MOST = 4
 """Transitions in one way."""
+Picture = dict[str, Any]
 Way = list[tuple[Event | None, Yaml]]
 
 STATIC = one_of(
     {"source": "{release}/css"},
     {"source": "{release}/made", "prune": True},
+    {"source": "{release}/css", "prune": True, "keep": "7d"},
     {"source": "@/rel1/static"},
 )
 RELEASE = a_few(
@@ -58,6 +63,9 @@ EVENTS = one_of(
     ("source", "src/app.js"),
     ("source", "src/css/site.css"),
     ("source", "src/made.js"),
+    ("source", HASHED),
+    ("source", f"src/css/new/{os.path.basename(HASHED)}"),
+    ("remove", HASHED),
     ("remove", f"{INTO}/current"),
     ("remove", "www/static/site.css"),
 )
@@ -182,10 +190,34 @@ def take(box: Box, event: Event | None, yaml: Yaml, number: int) -> bool:
     if plan.changes:
         notes = box.roll_back(yaml)
         assert () == notes, "inverse"
-        assert (before, ran) == (_picture(box), box.processes()), "inverse"
+        assert ran == box.processes(), "inverse"
+        _refuse_other_picture(before, after[0], _picture(box), yaml)
         assert _applied(box, yaml) is not None, "inverse"
         assert after == (_picture(box), box.processes()), "inverse: another end"
     return True
+
+
+def _refuse_other_picture(before: Picture, applied: Picture, now: Picture, yaml: Yaml) -> None:
+    """As before, but for new files that pages of the version that was left may name."""
+    new = {name for name in applied if name not in before and _lives_on(name, applied, yaml)}
+    left = {name for name in now if name not in before}
+    assert left <= new, "inverse"
+    assert before == {name: now[name] for name in now if name not in left}, "inverse"
+    link = f"{INTO}/current"
+    if link in before and before[link] != applied.get(link):
+        assert left == new, "pages that are open find their files"
+
+
+def _lives_on(name: str, applied: Picture, yaml: Yaml) -> bool:
+    """Whether the copy leaves `name` once the source has dropped it."""
+    static = yaml["sites"].get("a", {}).get("locations", {}).get("/static/", {})
+    if not name.startswith("www/static/"):
+        return False
+    below = [one for one in applied if one == name or one.startswith(f"{name}/")]
+    hashed = os.path.basename(HASHED)
+    return not static.get("prune") or (
+        "keep" in static and any(os.path.basename(one) == hashed for one in below)
+    )
 
 
 def follow(way: Way, memory: str) -> None:
@@ -213,19 +245,23 @@ def follow(way: Way, memory: str) -> None:
 def _may_stay(name: str, yaml: Yaml) -> bool:
     """What an earlier copy wrote into a folder that is not pruned, and the folders above it."""
     static = yaml["sites"].get("a", {}).get("locations", {}).get("/static/", {})
-    return not static.get("prune") and f"{name}/".startswith("www/")
+    stays = not static.get("prune") or "keep" in static
+    return stays and f"{name}/".startswith("www/")
+
+
+def _site(static: dict[str, Any], source: str = "@/src") -> dict[str, Any]:
+    gunicorn = {"module": "app:app", "python": "/usr/bin/python3"}
+    release = {"source": source, "into": f"@/{INTO}"}
+    return {
+        "server_names": ["a.test"],
+        "app": {"gunicorn": gunicorn, "release": release, "user": "www-data"},
+        "locations": {"/static/": {"role": "static", "dir": "@/www/static", **static}},
+    }
 
 
 def test_a_release_without_what_the_yaml_names_in_it_changes_nothing(memory: str) -> None:
     """What it holds is known once it is made: the files of the location are planned then."""
-    release = {"source": "@/rel1", "into": f"@/{INTO}"}
-    gunicorn = {"module": "app:app", "python": "/usr/bin/python3"}
-    css = {"role": "static", "dir": "@/www/static", "source": "{release}/css"}
-    site = {
-        "server_names": ["a.test"],
-        "app": {"gunicorn": gunicorn, "release": release, "user": "www-data"},
-        "locations": {"/static/": css},
-    }
+    site = _site({"source": "{release}/css"}, source="@/rel1")
     with a_box(memory) as box:
         before = _picture(box)
 
@@ -235,6 +271,32 @@ def test_a_release_without_what_the_yaml_names_in_it_changes_nothing(memory: str
         assert "/css" in report.why
         assert "does not exist" in report.why
         assert before == _picture(box)
+
+
+def test_what_a_rollback_leaves_goes_once_its_time_is_over(
+    memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yaml = _keeping_for_a_week()
+    with a_box(memory) as box:
+        box.apply(yaml)
+        box.happen(("source", HASHED), "2")
+        box.apply(yaml)
+        copy = Path(box.path("www/static/app.3f9c1a2b.css"))
+
+        box.roll_back(yaml)
+        box.happen(("remove", HASHED), "")
+
+        assert copy.exists()
+        assert "no_changes" == box.apply(yaml).result
+        later = SimpleNamespace(time=lambda: time.time() + 8 * 24 * 60 * 60)
+        monkeypatch.setattr("reconcile.system.time", later)
+        assert "applied" == box.apply(yaml).result
+        assert not copy.exists()
+
+
+def _keeping_for_a_week() -> Yaml:
+    static = {"source": "{release}/css", "prune": True, "keep": "7d"}
+    return {"sites": {"a": _site(static)}}
 
 
 @settings(max_examples=6)

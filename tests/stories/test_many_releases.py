@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.host, pytest.mark.nightly]
 
 PYTHON = "/opt/apps-venv/bin/python"
 PACKAGES = "/opt/apps-venv/lib/python3.11/site-packages"
-VISITORS = ("reader",) * 5 + ("slow",) * 2 + ("photo",) * 2
+VISITORS = ("page",) * 5 + ("slow",) * 2 + ("photo",) * 2
 MIN_RATE = 50
 """Requests a second, of each app."""
 

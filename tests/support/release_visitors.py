@@ -41,7 +41,7 @@ class Visitor(threading.Thread):
             time.sleep(PAUSE_S)
 
     def page(self) -> None:
-        """The page, and what it names."""
+        """The page, what it names, and what one names that was loaded a while ago."""
         found = PAGE.search(self.get("/"))
         if found is None:
             self.failures.append("a page without a version")
@@ -49,12 +49,7 @@ class Visitor(threading.Thread):
         self.versions.append(found[2].decode())
         self.open_pages.append(found[1].decode())
         self.get(self.open_pages[-1])
-
-    def reader(self) -> None:
-        """The same, and what a page names that was loaded a while ago."""
-        self.page()
-        if self.open_pages:
-            self.get(self.open_pages[0])
+        self.get(self.open_pages[0])
 
     def slow(self) -> None:
         self.get("/slow")

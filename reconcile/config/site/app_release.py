@@ -246,6 +246,7 @@ def _release(site: SiteContext, settings: ReleaseSettings, gunicorn: Gunicorn) -
         https=main_endpoint(site).tls,
         keep=settings.keep,
         needs=tuple(_needs(site, settings, service, view)),
+        published=tuple(_published(site)),
     )
 
 
@@ -261,3 +262,10 @@ def _needs(
     for location in site.declared.locations.values():
         if location.source:
             yield f"assets:{location.dir}"
+
+
+def _published(site: SiteContext) -> Iterator[tuple[str, bool]]:
+    """The copies in which names that a version no longer has live on."""
+    for location in site.declared.locations.values():
+        if location.source and location.dir and (location.keep is not None or not location.prune):
+            yield location.dir, location.prune

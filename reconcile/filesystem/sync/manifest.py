@@ -32,6 +32,7 @@ SEAL = 32
 FORMAT = 2
 MARSHAL_VERSION = 4
 NOT_WRITTEN = bytes(32)
+_SHA256 = "sha256:"
 CLOCK_TICK_NS = 20_000_000
 """The kernel's clock for ctime is coarser than this; a younger one proves nothing."""
 
@@ -278,22 +279,57 @@ class SyncManifest:
         files = {
             folder: block for folder, block in self._record["files"].items() if is_copied(folder)
         }
-        for folder, changed in _by_folder(rows, unconfirmed).items():
-            merged = dict(self.rows_in(folder) if folder in files else ()) | changed
-            kept = {join(folder, name): row for name, row in merged.items() if row is not None}
-            files.pop(folder, None)
-            files |= pack_rows(kept)
         record = {
             "format": FORMAT,
             "at": time.time_ns(),
-            "files": files,
+            "files": self._merged(files, _by_folder(rows, unconfirmed)),
             "folders": sorted(self.folders.union(folders)),
         }
         self._write(recorder, record, self.dropped if dropped is None else dropped)
 
+    def _merged(
+        self, files: RowsByFolder, changes: Mapping[str, Mapping[str, bytes | None]]
+    ) -> RowsByFolder:
+        """`files` with the changed rows; None for one that goes."""
+        merged = dict(files)
+        for folder, changed in changes.items():
+            rows = {**dict(self.rows_in(folder) if folder in files else ()), **changed}
+            merged.pop(folder, None)
+            merged |= pack_rows({join(folder, name): row for name, row in rows.items() if row})
+        return merged
+
     def record_dropped(self, recorder: Recorder | None, dropped: Mapping[str, float]) -> None:
         """Record when the source dropped what is kept; nothing else. Errors: HostError."""
         self._write(recorder, self._record, dropped)
+
+    def record_written(self, files: Mapping[str, str], folders: Iterable[str]) -> None:
+        """Add what an earlier apply copied: paths with what they held, and created directories.
+
+        What holds something else now is left out; without a record nothing is added to it.
+        Errors: OSError, HostError.
+        """
+        if not self.exists:
+            return
+        rows = {path: self._row_of_written(path, wrote) for path, wrote in files.items()}
+        known = {path: row for path, row in rows.items() if row is not None}
+        record = {
+            # With its old time: a younger file is proven by its content alone.
+            **self._record,
+            "files": self._merged(self._record["files"], _by_folder(known, ())),
+            "folders": sorted(self.folders.union(folders)),
+        }
+        self._write(None, record, self.dropped)
+
+    def _row_of_written(self, path: str, wrote: str) -> bytes | None:
+        """The row of a file that still holds what was written; its original is gone."""
+        at = join(self.root, path)
+        try:
+            found = os.lstat(at)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if identity_of(at) != wrote or not wrote.startswith(_SHA256):
+            return None
+        return pack_row(NO_COPY, Signature.of(found), bytes.fromhex(wrote.removeprefix(_SHA256)))
 
     def _write(
         self, recorder: Recorder | None, record: Mapping[str, Any], dropped: Mapping[str, float]

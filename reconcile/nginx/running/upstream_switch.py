@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import field
-from typing import TYPE_CHECKING, ClassVar
+from posixpath import basename
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.path import is_inside
+from reconcile.filesystem.sync.hashed_name import holds_hash
 from reconcile.filesystem.undo import Undo, undo_record
 from reconcile.nginx.running.old_workers import drain
 from reconcile.nginx.running.reload import reload_and_verify
@@ -36,6 +39,8 @@ class UpstreamSwitched(Undo):
     previous_unit: str
     irreversible: Sequence[str] = field(default_factory=list)
     backward_compatible: bool = True
+    published: Sequence[Sequence[Any]] = field(default_factory=list)
+    """The root of each copy in which old names live on, and whether only those with a hash do."""
 
     @property
     def affects(self) -> str:
@@ -58,6 +63,12 @@ class UpstreamSwitched(Undo):
             f"release {self.previous} of {self.site}, which was in use before, is gone"
             f" ({self.previous_folder})"
         )
+
+    def published_root(self, path: str) -> str:
+        """The innermost of these copies, where the name of `path` lives on in it."""
+        around = [(root, hashed) for root, hashed in self.published if is_inside(path, root)]
+        root, only_hashed = max(around, key=lambda one: len(one[0]), default=("", False))
+        return "" if only_hashed and not holds_hash(basename(path)) else root
 
     def warning(self) -> str:
         """What the previous release will meet."""
