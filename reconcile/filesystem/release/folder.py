@@ -16,7 +16,7 @@ from posixpath import dirname, join
 
 from reconcile.filesystem.atomic_write import NEW_FILE, write_all
 from reconcile.filesystem.attributes import fd_path
-from reconcile.filesystem.fsync import sync_directory
+from reconcile.filesystem.fsync import sync_directory, sync_filesystem
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import chunks, names_in, open_file
@@ -90,7 +90,7 @@ def seal(path: str, uid: int, gid: int) -> None:
         os.chmod(fd_path(pin), FOLDER_MODE)
         _take_over(pin, path, uid, gid, depth=0)
         # Thousands of small files: one flush of all is faster than one of each.
-        os.sync()
+        sync_filesystem(pin)
         with suppress(FileNotFoundError):
             os.unlink(INCOMPLETE, dir_fd=pin)
         sync_directory(pin)
