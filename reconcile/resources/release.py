@@ -347,7 +347,7 @@ class Release(Resource):
         left = "".join(f" `{one.text}` has run, and nothing undoes it." for one in ran)
         error.what = f"Step {number} of release {self.id} of {self.site} failed: {step.text}"
         error.fix = (
-            f"Correct it, then apply again; {log} has all of its output."
+            f"Correct it, then apply again; {log} has its output."
             f" Visitors still get the old version.{left}"
         )
         return error

@@ -97,11 +97,13 @@ class Commands:
         timeout_s: float = 30.0,
         input: bytes | None = None,  # noqa: A002  subprocess has made this its standard name
         max_bytes: int = MAX_OUTPUT_BYTES,
+        keeps_end: bool = False,
     ) -> CompletedCommand:
         """Run `argv` to its end; a non-zero exit status is no error.
 
         Units: `timeout_s` bounds the whole run, its children included; `max_bytes` bounds
-        standard output and standard error, each.
+        standard output and standard error, each. With `keeps_end` a longer output loses its
+        first lines instead of ending the program.
         Errors: CommandMissing, CommandTimeout, TooMuchOutput; HostError where the kernel cannot
         start the process.
         """
@@ -118,7 +120,7 @@ class Commands:
                 start_new_session=True,
             )
         with process:
-            out, err = _outputs(process, timeout_s, max_bytes)
+            out, err = _outputs(process, timeout_s, _Bound(max_bytes, keeps_end))
         return CompletedCommand(tuple(argv), process.returncode, _decoded(out), _decoded(err))
 
     def run_in_view(
@@ -178,12 +180,29 @@ def _standard_input(content: bytes | None) -> Iterator[int]:
         yield file.fileno()
 
 
-def _outputs(process: Popen[bytes], timeout_s: float, max_bytes: int) -> tuple[bytes, bytes]:
+@dataclass(frozen=True)
+class _Bound:
+    """How many bytes of an output are held, and whether those are its last ones."""
+
+    max_bytes: int
+    keeps_end: bool
+
+    def hold(self, output: bytearray) -> None:
+        """Cut what is longer. Errors: TooMuchOutput."""
+        if len(output) > self.max_bytes and not self.keeps_end:
+            raise TooMuchOutput(self.max_bytes)
+        if len(output) > 2 * self.max_bytes:
+            del output[: -self.max_bytes]
+            # The rest of a line could be the rest of a secret, which nothing would hide.
+            del output[: output.find(b"\n") + 1]
+
+
+def _outputs(process: Popen[bytes], timeout_s: float, bound: _Bound) -> tuple[bytes, bytes]:
     """Standard output and error of `process` after its end. An error kills it."""
     deadline = time.monotonic() + timeout_s
     outputs = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe}
     try:
-        _read_all(outputs, deadline, max_bytes)
+        _read_all(outputs, deadline, bound)
         process.wait(max(0, deadline - time.monotonic()))
     except TimeoutExpired:
         _kill_group(process)
@@ -195,7 +214,7 @@ def _outputs(process: Popen[bytes], timeout_s: float, max_bytes: int) -> tuple[b
     return bytes(out), bytes(err)
 
 
-def _read_all(outputs: dict[int, bytearray], deadline: float, max_bytes: int) -> None:
+def _read_all(outputs: dict[int, bytearray], deadline: float, bound: _Bound) -> None:
     """Errors: TimeoutExpired, TooMuchOutput."""
     with selectors.DefaultSelector() as open_pipes:
         for pipe in outputs:
@@ -209,8 +228,7 @@ def _read_all(outputs: dict[int, bytearray], deadline: float, max_bytes: int) ->
                 outputs[key.fd] += chunk
                 if not chunk:
                     open_pipes.unregister(key.fd)
-                if len(outputs[key.fd]) > max_bytes:
-                    raise TooMuchOutput(max_bytes)
+                bound.hold(outputs[key.fd])
 
 
 def _timeout(process: Popen[bytes], timeout_s: float, error_output: bytes) -> CommandTimeout:

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
-from reconcile.system.commands import CommandTimeout, CompletedCommand, TooMuchOutput
+from reconcile.system.commands import CommandTimeout, CompletedCommand
 from reconcile.system.hidden_values import hide_values
 from reconcile.system.services.process.environment_file import parse_environment
 
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-MAX_OUTPUT_BYTES = 32 << 20
+KEPT_BYTES = 2 << 20
+"""Of what a step writes; its beginning goes first."""
 LINES_SHOWN = 20
 LINE_WIDTH = 300
 _GRACE_S = 15.0
 """The time that systemd may take to start the unit and to end it."""
 _END = re.compile(r"^Finished with result: (\S+)$", re.MULTILINE)
+_RESULTS = {"signal": "a signal ended it", "oom-kill": "it ran out of memory and was ended"}
 _FIXED = (
     "KillMode=control-group",
     "TimeoutStopSec=5s",
@@ -71,7 +73,7 @@ class StepFailed(ReconcileError):
 
 
 def run_step(host: Host, step: StepRun) -> bytes:
-    """Run the step to its end, and return its output: standard output, then standard error.
+    """Run the step to its end, and return the end of its output: standard output, then error.
 
     Errors: StepFailed, whose why has the last lines; ReconcileError where it cannot be run.
     """
@@ -81,12 +83,12 @@ def run_step(host: Host, step: StepRun) -> bytes:
         done = host.commands.run(
             command,
             timeout_s=step.timeout_s + (_GRACE_S if is_unit else 0),
-            max_bytes=MAX_OUTPUT_BYTES,
+            max_bytes=KEPT_BYTES,
+            keeps_end=True,
         )
     except CommandTimeout as error:
-        raise StepFailed(_late(step), error.why.encode()) from None
-    except TooMuchOutput as error:
-        raise StepFailed(error.why, b"") from None
+        output = error.why.encode("utf-8", "surrogateescape")
+        raise StepFailed(_late(step), hide_values(output, step.secrets)) from None
     finally:
         # Where it was cut short, the unit outlives the command that waits for it.
         stop_steps(host, step.site)
@@ -145,9 +147,16 @@ def _output(step: StepRun, done: CompletedCommand) -> bytes:
     output = hide_values(text.encode("utf-8", "surrogateescape"), step.secrets)
     if done.ok:
         return output
+    raise StepFailed(_why(step, done), output)
+
+
+def _why(step: StepRun, done: CompletedCommand) -> str:
+    """How it ended, by systemd's result where it was a unit."""
     how = _END.search(done.stderr)
-    is_late = how is not None and how[1] == "timeout"
-    raise StepFailed(_late(step) if is_late else f"exit status {done.returncode}", output)
+    result = how[1] if how else ""
+    if result == "timeout":
+        return _late(step)
+    return _RESULTS.get(result, f"exit status {done.returncode}")
 
 
 def _late(step: StepRun) -> str:

@@ -233,6 +233,33 @@ def test_two_sites_have_separate_folders() -> None:
     assert "the releases of shop are in /srv/shop/releases too" in "\n".join(errors_in(text))
 
 
+OTHER_SITE = """\
+  second:
+    server_names: [second.example]
+    app: {upstream: "unix:/run/shop.sock"}
+"""
+
+
+def test_another_site_cannot_be_led_to_the_socket_of_a_release() -> None:
+    text = YAML.replace("    app:\n", '    app:\n      upstream: "unix:/run/shop.sock"\n', 1)
+
+    found = "\n".join(errors_in(text + OTHER_SITE))
+
+    assert "nothing listens there: each release of shop has its own socket" in found
+    assert "add these server_names to shop" in found
+
+
+def test_a_location_of_the_app_names_no_socket_of_it() -> None:
+    text = YAML.replace("    app:\n", '    app:\n      upstream: "unix:/run/shop.sock"\n', 1)
+
+    found = "\n".join(
+        errors_in(f'{text}      /api/: {{role: proxy, upstream: "unix:/run/shop.sock"}}\n')
+    )
+
+    assert "nothing listens there: each release of shop has its own socket" in found
+    assert "without one the location leads to the app" in found
+
+
 WORKER = (
     YAML
     + """\

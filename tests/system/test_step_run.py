@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.system import Host, HostSettings
+from reconcile.system.commands import CompletedCommand
 from reconcile.system.step_run import StepFailed, StepRun, run_step
 
 pytestmark = pytest.mark.process
@@ -71,3 +72,37 @@ def test_it_ends_in_time(host: Host, tmp_path: Path) -> None:
         run_step(host, run)
 
     assert "it did not end within 0.2 s" == failed.value.why.splitlines()[0]
+
+
+def test_of_an_endless_output_the_end_is_kept(host: Host, tmp_path: Path) -> None:
+    program = "for n in range(1_000_000): print('line', n)"
+
+    output = run_step(host, step(tmp_path, program)).splitlines()
+
+    assert b"line 999999" == output[-1]
+    assert output[0].startswith(b"line ")
+    assert len(output) < 500_000
+
+
+ENDED = "Running as unit: reconcile-release-shop-1.service\nFinished with result: {}\nMain ..."
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        ("timeout", "it did not end within 10 s"),
+        ("signal", "a signal ended it"),
+        ("oom-kill", "it ran out of memory and was ended"),
+        ("exit-code", "exit status 3"),
+    ],
+)
+def test_how_it_ended_is_read_off_systemd(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str, why: str
+) -> None:
+    ended = CompletedCommand((), 3, "", ENDED.format(result))
+    monkeypatch.setattr(host.commands, "run", lambda *_, **__: ended)
+
+    with pytest.raises(StepFailed) as failed:
+        run_step(host, step(tmp_path, ""))
+
+    assert why == failed.value.why

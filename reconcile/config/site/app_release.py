@@ -93,6 +93,7 @@ class ReleaseSettings(ConfigModel):
 def check_release(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
     """Releases can be run, contain no other data, and {release} stands only where there is one."""
     app = site.app
+    yield from _check_sockets(loc, site, config)
     if app is None or app.release is None:
         yield from check_placeholders(loc, site)
         return
@@ -104,6 +105,26 @@ def check_release(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
     if config.host.service_manager == "none":
         message = "releases need a service manager, and host.service_manager is none"
         yield Violation(at, message, "remove `release` while an image is built")
+
+
+def _check_sockets(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
+    """Nothing else is led to a socket of which each release has one of another name."""
+    used: dict[Loc, tuple[str, ...]] = {
+        ("locations", prefix, "upstream"): location.upstreams
+        for prefix, location in site.proxied.items()
+    }
+    if site.app and site.app.release is None:
+        used["app", "upstream"] = site.app.upstreams
+    for name, other in config.sites.items():
+        app = other.app
+        taken = app.upstreams if app and app.release and app.gunicorn else ()
+        for at, upstreams in used.items():
+            if set(taken).intersection(upstreams):
+                message = f"nothing listens there: each release of {name} has its own socket"
+                hint = f"add these server_names to {name}"
+                if other is site:
+                    hint = "remove it: without one the location leads to the app"
+                yield Violation((*loc, *at), message, hint)
 
 
 def _check_app(loc: Loc, app: App, site: Site) -> Iterator[Violation]:
