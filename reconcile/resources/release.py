@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from posixpath import basename, dirname, join, normpath
@@ -246,8 +247,8 @@ class Release(Resource):
     def build(self, host: Host, on_note: OnNote, on_step: OnStep) -> None:
         """Make the folder: copy the source, run each step in it, then make it read-only.
 
-        It is used by nobody, so nothing undoes it: what is incomplete is made again. `on_step`
-        gets each step that has ended, the one that failed too.
+        It is used by nobody, so nothing undoes it: what is incomplete is made again, and removed
+        at once where this fails. `on_step` gets each step that has ended, the one that failed too.
         Errors: StepFailed with the last lines of the step; HostError.
         """
         stop_steps(host, self.site)
@@ -258,9 +259,21 @@ class Release(Resource):
         self._make_parents(host)
         self._make_writable(host, uid, gid)
         on_note(f"Release {self.id} of {self.site}: copying {counted(self.files, 'file')}.")
-        host.files.fill_release(self.path, listing, uid, gid)
-        self._run_steps(host, on_note, on_step)
-        host.files.seal_release(self.path, uid, gid)
+        with self._removed_on_failure(host):
+            host.files.fill_release(self.path, listing, uid, gid)
+            self._run_steps(host, on_note, on_step)
+            host.files.seal_release(self.path, uid, gid)
+
+    @contextmanager
+    def _removed_on_failure(self, host: Host) -> Iterator[None]:
+        """It may have filled the disk on which the version in use writes."""
+        try:
+            yield
+        except (ReconcileError, OSError):
+            # What cannot be removed now is made anew by the next apply.
+            with suppress(ReconcileError, OSError):
+                host.files.remove_release(self.path)
+            raise
 
     def _make_parents(self, host: Host) -> None:
         """The folders above, which nobody else may be able to exchange. Errors: HostError."""

@@ -162,11 +162,14 @@ def apply_plan(
             actor = workspace.actor(command, options.saved_plan)
             return report_unprepared(plan, workspace.host, unclear, actor)
         _refuse_unsafe(workspace, plan, options)
-        made = made_with_releases(approved, plan)
+        made = made_with_releases(approved, plan, releases)
         for change in made:
             on_event(Event("apply_complete", change))
     texts = KeptTexts(workspace, plan, steps)
     report = _apply_exact(workspace, plan, command, options, on_event, texts)
+    if releases and report.result == "no_changes":
+        # Their folders had been missing, and were all that was.
+        return replace(report, result="applied", done=made)
     is_applied = report.result == "applied"
     return replace(report, done=(*made, *report.done)) if made and is_applied else report
 

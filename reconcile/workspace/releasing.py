@@ -48,13 +48,17 @@ def build_releases(
         record_release_source(host, release.site, listing, release.content)
 
 
-def made_with_releases(approved: Plan, exact: Plan) -> tuple[Change, ...]:
-    """The folders that were `approved` to be created, and that the releases brought along."""
+def made_with_releases(
+    approved: Plan, exact: Plan, releases: tuple[Release, ...]
+) -> tuple[Change, ...]:
+    """The `approved` changes that were made with `releases`: their folders, and those above."""
     left = {change.ref for change in exact.changes}
+    made = {release.ref for release in releases}
     return tuple(
         change
         for change in approved.changes
-        if change.action == "create" and change.ref.kind == "directory" and change.ref not in left
+        if change.ref not in left
+        and (change.ref in made or (change.action == "create" and change.ref.kind == "directory"))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from reconcile.engine.model import Plan
 from reconcile.errors import ReconcileError
 from reconcile.resources import release
 from reconcile.system import Host
-from reconcile.system.step_run import StepRun
+from reconcile.system.step_run import StepFailed, StepRun
 from tests.laws.box import Box, Event, Yaml, a_box, memory_folder
 from tests.laws.generated_sites import a_few, one_of
 from tests.support.tally import TALLY
@@ -271,6 +272,37 @@ def test_a_release_without_what_the_yaml_names_in_it_changes_nothing(memory: str
         assert "/css" in report.why
         assert "does not exist" in report.why
         assert before == _picture(box)
+
+
+def test_a_folder_in_use_that_went_is_made_again_and_reported(memory: str) -> None:
+    yaml = {"sites": {"a": _site({"source": "{release}/css"})}}
+    with a_box(memory) as box:
+        box.apply(yaml)
+        release = os.path.realpath(box.path(f"{INTO}/current"))
+        shutil.rmtree(release)
+
+        report = box.apply(yaml)
+
+        assert "applied" == report.result
+        assert ["release:a"] == [str(change.ref) for change in report.done]
+        assert os.path.exists(f"{release}/app.js")
+        assert "no_changes" == box.apply(yaml).result
+
+
+def test_a_release_whose_step_failed_takes_no_space(
+    memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise StepFailed("exit status 1", b"")
+
+    monkeypatch.setattr(release, "run_step", fail)
+    site = _site({"source": "{release}/css"})
+    site["app"]["release"]["steps"] = [["/bin/false"]]
+    with a_box(memory) as box:
+        report = box.apply({"sites": {"a": site}})
+
+        assert "rolled_back" == report.result
+        assert [] == os.listdir(box.path(f"{INTO}/releases"))
 
 
 def test_what_a_rollback_leaves_goes_once_its_time_is_over(
