@@ -27,6 +27,7 @@ from reconcile.doctor.ignored_findings import without_ignored
 from reconcile.doctor.inspection import HostInspection, server_names_of
 from reconcile.doctor.rule import Rule
 from reconcile.doctor.rules import select_rules
+from reconcile.doctor.shared_causes import with_one_finding_per_cause
 from reconcile.doctor.support_bundle import archive, bundle_texts
 from reconcile.errors import ExitCode
 from reconcile.filesystem.user_files import write_user_file
@@ -124,9 +125,10 @@ def _write_bundle(
 
 
 def run_rules(inspection: HostInspection, rules: Sequence[Rule]) -> Diagnosis:
-    """What the rules find, without what the YAML ignores."""
+    """What the rules find, a finding for each cause, without what the YAML ignores."""
     found = diagnose(inspection, rules)
-    return without_ignored(found, inspection.declared.ignores, rules, date.today())
+    left = without_ignored(found, inspection.declared.ignores, rules, date.today())
+    return with_one_finding_per_cause(left)
 
 
 def inspection_of(workspace: Workspace | None, sites: list[str]) -> HostInspection:

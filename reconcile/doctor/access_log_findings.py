@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.doctor.access_log_format import NginxAccessLog, access_logs, answered_by
-from reconcile.doctor.rule import RuleResult, note, warning
+from reconcile.doctor.denial_causes import denial_cause
+from reconcile.doctor.rule import RuleResult, caused, note, warning
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import PASSES
 from reconcile.nginx.routing.servers import Server
@@ -94,7 +95,7 @@ def missed_files(inspection: HostInspection) -> Iterator[tuple[Server, str, str]
 
 
 def _check_traffic(inspection: HostInspection, traffic: ServerTraffic) -> Iterator[RuleResult]:
-    missing, denied, from_app = list[str](), list[str](), list[str]()
+    missing, denied, from_app = list[str](), dict[str, str](), list[str]()
     for request in list(traffic.requests.values())[-MAX_URIS:]:
         # Other rules report answers that cannot be predicted.
         route = inspection.nginx.try_route(traffic.server, request.uri)
@@ -106,7 +107,7 @@ def _check_traffic(inspection: HostInspection, traffic: ServerTraffic) -> Iterat
         elif answer.kind == "error" and request.status == "404" and answer.status == 404:
             missing.append(request.line)
         elif answer.kind == "error" and request.status == "403" and answer.path:
-            denied.append(request.line)
+            denied[request.line] = denial_cause(inspection, answer.path)
     yield from _findings(traffic.server, missing, denied, from_app)
 
 
@@ -121,7 +122,7 @@ def _is_unintended(traffic: ServerTraffic, request: LoggedRequest) -> bool:
 
 
 def _findings(
-    server: Server, missing: list[str], denied: list[str], from_app: list[str]
+    server: Server, missing: list[str], denied: dict[str, str], from_app: list[str]
 ) -> Iterator[RuleResult]:
     name = server.names[0] or server.place
     if missing:
@@ -130,11 +131,13 @@ def _findings(
             *missing[-MAX_LINES:],
         )
     if denied:
-        yield warning(
+        causes = {*denied.values()}
+        found = warning(
             f"{counted(len(denied), 'requested file')} of {name} returned 403, and still would.",
-            *denied[-MAX_LINES:],
+            *list(denied)[-MAX_LINES:],
             fix="See the rule nginx-read: run namei -l on the path of each.",
         )
+        yield caused(found, causes.pop() if len(causes) == 1 else "", is_symptom=True)
     if from_app:
         yield note(
             f"The app, not nginx, answers for {counted(len(from_app), 'file')} of {name}.",

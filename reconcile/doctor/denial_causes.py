@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor.unit_sandbox import hidden_by
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.access_check import is_hidden_from
+from reconcile.filesystem.path import is_inside
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
@@ -74,6 +75,28 @@ def missing_groups(inspection: HostInspection, account: Account) -> frozenset[in
 def with_current_groups(inspection: HostInspection, account: Account) -> Account:
     """The account as a new process of its user would run."""
     return replace(account, groups=account.groups | missing_groups(inspection, account))
+
+
+def denial_cause(inspection: HostInspection, path: str, account: Account | None = None) -> str:
+    """What keeps an account (without one: nginx's) from `path`, the same for each finding of it.
+
+    "" where nothing does.
+    """
+    worker = inspection.nginx.worker
+    account = account or worker
+    walk = inspection.access(path, account)
+    last = walk.last
+    is_open = last is None or (last.passable if last.stat.kind == "directory" else last.readable)
+    step = walk.blocked or (None if is_open else last)
+    if step is None:
+        return ""
+    renewed = with_current_groups(inspection, account)
+    if renewed != account and inspection.access(path, renewed).can_enter:
+        return f"groups of {account.name}"
+    if step.stat.kind == "file":
+        folders = [one.path for one in inspection.mappings if is_inside(path, one.path)]
+        return f"files in {max(folders, key=len, default='')}"
+    return f"closed {step.path}"
 
 
 def is_explained(inspection: HostInspection, mapping: LocationMapping) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconcile.doctor.denial_causes import denial_cause
 from reconcile.doctor.http_requests import reachable_listens, send_request
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.request_builder import build_request
-from reconcile.doctor.rule import RuleResult, error
+from reconcile.doctor.rule import RuleResult, caused, error
 from reconcile.nginx.model.listen import Listen
 from reconcile.nginx.routing.content import ADMITTING
 from reconcile.nginx.routing.indeterminate import Indeterminate
@@ -105,7 +106,7 @@ def _wrong_answer(
     cause = _CAUSES.get(answer.status, "the app answered, not nginx" if answer.status else "")
     cause = _forbidden_link(inspection, mapping, name) or cause
     result = f"no answer ({answer.detail})" if answer.error else f"{answer.status}"
-    return error(
+    found = error(
         f"{uri} of {mapping.server.names[0]} returns {result} on {listen.address}: {cause}.",
         f"{mapping.path}/{name} exists",
         f"GET {uri}, Host: {mapping.server.names[0]}, to {listen.address}: {result}",
@@ -113,3 +114,5 @@ def _wrong_answer(
         fix="See the other findings for this location first, then check its path: namei -l"
         f" {mapping.path}/{name}",
     )
+    denied = denial_cause(inspection, f"{mapping.path}/{name}") if answer.status == 403 else ""
+    return caused(found, denied, is_symptom=True)

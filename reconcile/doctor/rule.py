@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from reconcile.engine.model import Finding, Severity
@@ -85,6 +85,11 @@ def error(what: str, *evidence: str, fix: str, apply_fixes: bool = False) -> Fin
 def warning(what: str, *evidence: str, fix: str, apply_fixes: bool = False) -> Finding:
     """A finding about something that works now and will cause harm."""
     return _finding("warning", what, evidence, fix, apply_fixes)
+
+
+def caused(found: Finding, cause: str, *, is_symptom: bool = False) -> Finding:
+    """The finding with what has to be fixed, in the words of all findings that it leads to."""
+    return replace(found, cause=cause, is_symptom=is_symptom)
 
 
 def note(what: str, *evidence: str, fix: str = "", apply_fixes: bool = False) -> Finding:

@@ -171,7 +171,11 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Finding:
-    """A problem or a note for a person, beside the changes."""
+    """A problem or a note for a person, beside the changes.
+
+    `cause`: what has to be fixed, the same for each finding that it leads to; "" where it is not
+    known. `is_symptom`: it shows what a cause leads to, and does not name the cause.
+    """
 
     rule: str
     severity: Severity
@@ -180,6 +184,8 @@ class Finding:
     fix: str = ""
     apply_fixes: bool = False
     source: str = ""
+    cause: str = ""
+    is_symptom: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ fix, and the tests. On [ordinary hosts](../doctor-corpus.md) that work it has no
 The exit code is 2 for errors and warnings, 0 for notes alone, and 1 where a rule could not check
 something.
 
+What has one cause is one finding: a folder that is closed to nginx is reported once, and `also: …`
+in its evidence lists the locations, the app and the requests that fail because of it.
+
 A finding that is known is ignored in the YAML, with a reason: `doctor:RULE` ignores all of a rule,
 `doctor:RULE:SUBJECT` those that name the subject, a path, a server name or a location; `*` and `?`
 match anything. It is still shown, apart from the others. After the day `until` it counts again.

@@ -289,14 +289,14 @@ def _is_unnamed(title: bytes) -> bool:
 def _doctor() -> Diagnosed:
     from datetime import UTC, datetime
 
-    from reconcile.doctor.diagnosis import diagnose
+    from reconcile.cli.doctor import run_rules
     from reconcile.doctor.inspection import HostInspection
     from reconcile.doctor.rules import load_rules
     from reconcile.output.findings import doctor_document
     from reconcile.output.json import to_json
     from reconcile.system import Host
 
-    found = diagnose(HostInspection(Host()), load_rules())
+    found = run_rules(HostInspection(Host()), load_rules())
     return dict(json.loads(to_json(doctor_document(found, now=datetime.now(UTC)))))
 
 

@@ -15,7 +15,7 @@ from reconcile.doctor.location_mapping import (
     all_locations,
     is_managed_server,
 )
-from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
@@ -64,18 +64,44 @@ def _missing_folder(inspection: HostInspection, mapping: LocationMapping) -> Ite
         return
     if "rewrite" in mapping.scope.own and not _serves_files(inspection, mapping):
         return
-    declared = mapping.declared
-    problem = "does not exist" if found is None else "is not a directory"
-    yield error(
-        f"{mapping.path}, served by {mapping}, {problem}.",
+    yield _not_a_folder(mapping) if found else _absent(inspection, mapping)
+
+
+def _not_a_folder(mapping: LocationMapping) -> RuleResult:
+    return error(
+        f"{mapping.path}, served by {mapping}, is not a directory.",
         mapping.evidence,
-        fix=f"install -d -m 0755 {quote(mapping.path)}"
-        if found is None
-        else f"{mapping.place}: use a directory.",
-        apply_fixes=found is None
-        and declared is not None
-        and declared.dir.rstrip("/") == mapping.path,
+        fix=f"{mapping.place}: use a directory.",
     )
+
+
+def _absent(inspection: HostInspection, mapping: LocationMapping) -> RuleResult:
+    """The folder, a folder above it or the target of a link on the way is missing."""
+    top, declared = _first_missing(inspection, mapping.path), mapping.declared
+    link = inspection.host.files.stat(top)
+    what = f"{mapping.path}, served by {mapping}, does not exist"
+    if link is not None:
+        found = error(
+            f"{what}: {top} is a link to {inspection.host.files.readlink(top)}.",
+            mapping.evidence,
+            fix=f"Point the link at the folder that has the files: ln -sfn FOLDER {quote(top)}",
+        )
+    else:
+        found = error(
+            f"{what}.",
+            mapping.evidence,
+            fix=f"install -d -m 0755 {quote(mapping.path)}",
+            apply_fixes=declared is not None and declared.dir.rstrip("/") == mapping.path,
+        )
+    return caused(found, f"missing {top}")
+
+
+def _first_missing(inspection: HostInspection, path: str) -> str:
+    """The topmost part of a path that does not exist; a link whose target is missing as well."""
+    parts = path.strip("/").split("/")
+    tops = ("/" + "/".join(parts[: number + 1]) for number in range(len(parts)))
+    files = inspection.host.files
+    return next((top for top in tops if files.stat(top, follow=True) is None), path)
 
 
 def _serves_files(inspection: HostInspection, mapping: LocationMapping) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
+from reconcile.doctor.denial_causes import denial_cause
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.doctor.rule import Rule, RuleResult, caused, error
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.upstream_apps import UpstreamApp
 from reconcile.filesystem.access_check import EXECUTE, WRITE, AccessWalk
@@ -34,7 +35,7 @@ def _denied_by_mode(
     if last is None or (walk.blocked is None and last.writable and last.passable):
         return
     account, accounts, declared = app.account, inspection.host.accounts, mapping.declared
-    yield error(
+    found = error(
         f"The app ({app.unit.name}, user {account.name}) cannot write to {mapping.path}.",
         *namei(walk, accounts),
         fix=_mode_fix(walk, account),
@@ -42,6 +43,7 @@ def _denied_by_mode(
         and declared.owner.user == account.name
         and declared.lets(account, WX, folder=True),
     )
+    yield caused(found, denial_cause(inspection, mapping.path, account))
 
 
 def _mode_fix(walk: AccessWalk, account: Account) -> str:
@@ -70,9 +72,11 @@ def _sandbox_fix(app: UpstreamApp, folder: str) -> str:
         return f"Move the uploads out of {folder}, for example to /var/www or /srv."
     unit = quote(app.unit.name)
     drop_in = f"/etc/systemd/system/{unit}.d"
+    # A name for each folder: the file of another one stays.
+    file = quote(f"{drop_in}/uploads{folder.replace('/', '-')}.conf")
     text = quote(f"[Service]\\nReadWritePaths={folder}\\n")
     return (
-        f"mkdir -p {drop_in} && printf {text} >{drop_in}/uploads.conf"
+        f"mkdir -p {drop_in} && printf {text} >{file}"
         f" && systemctl daemon-reload && systemctl restart {unit}"
     )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error
 from reconcile.engine.model import Finding
 from reconcile.nginx.running.foreign_code import ForeignFile, foreign_files
+
+_MISSING = re.compile(r'"(/[^"]+)".*No such file or directory')
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -23,12 +26,16 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     if inspection.host.is_unprivileged_viewer and "Permission denied" in found.message:
         yield Inconclusive("nginx -t", f"{found.message}. Run it with sudo.")
     else:
-        yield error(
+        position = found.position if found.file else "nginx -t"
+        rejected = error(
             "nginx rejects its configuration: a reload keeps the old one; a restart would leave"
             " nginx down.",
-            f"{found.position}: {found.message}",
-            fix=f"Fix {found.position}, then: nginx -t && systemctl reload nginx",
+            f"{position}: {found.message}",
+            fix=f"Fix {position if found.file else 'what nginx -t reports'}, then: nginx -t &&"
+            " systemctl reload nginx",
         )
+        missing = _MISSING.search(found.message)
+        yield caused(rejected, f"missing {missing[1]}", is_symptom=True) if missing else rejected
 
 
 def _foreign(found: Sequence[ForeignFile]) -> Finding:

@@ -9,7 +9,7 @@ from shlex import quote
 from reconcile.doctor.denial_causes import ContainerStore, container_store
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, error, note
+from reconcile.doctor.rule import Rule, RuleResult, caused, error, note
 
 _OTHERS = 0o001
 
@@ -40,7 +40,8 @@ def _served_store(
     what = f"{mapping} serves the store of a container engine, {mapping.path}"
     is_denied = not walk.can_enter
     effect = ": nginx may not enter it, 403." if is_denied else "."
-    return (error if is_denied else note)(f"{what}{effect}", *evidence, fix=_fix(mapping, store))
+    found = (error if is_denied else note)(f"{what}{effect}", *evidence, fix=_fix(mapping, store))
+    return caused(found, f"{store.top} {mapping.path}")
 
 
 def _fix(mapping: LocationMapping, store: ContainerStore) -> str:

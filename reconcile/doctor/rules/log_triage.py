@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from reconcile.doctor.access_log_findings import check_access_logs
+from reconcile.doctor.denial_causes import denial_cause
 from reconcile.doctor.error_log_patterns import find_patterns
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.nginx_error_log import ErrorLogLine
-from reconcile.doctor.rule import Rule, RuleResult, error, note
+from reconcile.doctor.rule import Rule, RuleResult, caused, error, note
 from reconcile.doctor.upstream import local_port, socket_path
 from reconcile.doctor.upstream_apps import accepts_connections
 from reconcile.wording import counted
@@ -52,12 +53,13 @@ def _denied_paths(
             found[path] = line
     for path, line in list(found.items())[-3:]:
         if inspection.nginx.disk.kind(path) in ("denied", "unreadable", "unlistable"):
-            yield error(
+            found_error = error(
                 f"nginx is denied access to {path} (13: permission denied).",
                 str(line),
                 fix=f"Check the permissions of the path: namei -l {path} (see the rule"
                 " nginx-read).",
             )
+            yield caused(found_error, denial_cause(inspection, path), is_symptom=True)
 
 
 def _missing_files(
@@ -87,11 +89,13 @@ def _failed_upstreams(
     used = {target for proxy in inspection.proxy_locations for target in proxy.targets}
     for target, (errno, line) in found.items():
         if target in used and _is_local(target) and not accepts_connections(target):
-            yield error(
+            found_error = error(
                 f"502: nginx cannot connect to {target}: {_REASONS.get(errno, f'error {errno}')}.",
                 str(line),
                 fix="Start the app, then see the rule socket-chain.",
             )
+            cause = f"upstream {socket_path(target) or target}"
+            yield caused(found_error, cause, is_symptom=True)
 
 
 def _is_local(target: str) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
-from reconcile.doctor.denial_causes import is_explained
+from reconcile.doctor.denial_causes import denial_cause, is_explained
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note
 from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
 from reconcile.filesystem.grant import can_set_acls, grant_commands
 from reconcile.filesystem.inventory import Inventory
@@ -41,13 +41,14 @@ def _denied_folder(
     worker, accounts = inspection.nginx.worker, inspection.host.accounts
     lines = (line for line in inspection.nginx.error_lines if line.errno == 13)
     logged = [str(line) for line in lines if is_inside(line.path, mapping.path)]
-    return error(
+    found = error(
         f"nginx ({worker.name}) cannot enter {step.path}: everything in {mapping} returns 403.",
         *namei(walk, accounts),
         *logged[-1:],
         fix=grant_commands(walk.denied, worker),
         apply_fixes=mapping.declared is not None,
     )
+    return caused(found, denial_cause(inspection, mapping.path))
 
 
 def _check_contents(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
@@ -56,13 +57,14 @@ def _check_contents(inspection: HostInspection, mapping: LocationMapping) -> Ite
         return
     denied = list(_denied_names(inspection, found))
     if denied:
-        yield error(
+        found_error = error(
             f"nginx ({inspection.nginx.worker.name}) cannot read {counted(len(denied), 'file')}"
             f" in {mapping.path}.",
             f"403: {first_few(denied)}",
             fix=_contents_fix(inspection.nginx.worker, mapping.path, denied),
             apply_fixes=_is_fixed_by_apply(inspection, mapping, found, denied),
         )
+        yield caused(found_error, f"files in {mapping.path}")
     for folder in found.unreadable:
         yield Inconclusive(f"{found.root}/{folder}", "this user cannot list it")
     if not found.complete:

@@ -8,7 +8,7 @@ from shlex import quote
 from reconcile.doctor.denial_causes import hiding, nginx_unit
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.doctor.rule import Rule, RuleResult, caused, error
 from reconcile.doctor.units import UnitView
 
 
@@ -26,13 +26,14 @@ def _hidden(inspection: HostInspection, mapping: LocationMapping, setting: str) 
     name = unit.name if unit else inspection.nginx.worker.unit or "nginx"
     key = setting.partition("=")[0]
     places = list(_places(inspection, unit, key)) if unit else []
-    return error(
+    found = error(
         f"{name} does not see {mapping.path}: everything in {mapping} returns 403 or 404.",
         *(places or [f"{name}: {setting}"]),
         f"{mapping.path} exists outside of its sandbox",
         mapping.evidence,
         fix=_fix(mapping, name, key),
     )
+    return caused(found, f"{name}: {setting}")
 
 
 def _places(inspection: HostInspection, unit: UnitView, key: str) -> Iterator[str]:
@@ -56,9 +57,11 @@ def _fix(mapping: LocationMapping, unit: str, key: str) -> str:
         )
     blank = "ProtectHome=tmpfs\\n" if key == "ProtectHome" else ""
     drop_in = f"/etc/systemd/system/{unit}.d"
+    # A name for each folder: the file of another one stays.
+    file = quote(f"{drop_in}/zz{path.replace('/', '-')}.conf")
     text = quote(f"[Service]\\n{blank}BindReadOnlyPaths={path}\\n")
     return (
-        f"mkdir -p {drop_in} && printf {text} >{drop_in}/zz-static.conf && systemctl daemon-reload"
+        f"mkdir -p {drop_in} && printf {text} >{file} && systemctl daemon-reload"
         f" && systemctl restart {unit}  # or move the files below /srv or /var/www"
     )
 

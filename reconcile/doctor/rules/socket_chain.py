@@ -7,7 +7,7 @@ from shlex import quote
 
 from reconcile.doctor.evidence import namei
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.doctor.rule import Rule, RuleResult, caused, error
 from reconcile.doctor.upstream import ProxyLocation, local_port, socket_path
 from reconcile.doctor.upstream_apps import accepts_connections
 from reconcile.filesystem.grant import grant_commands
@@ -38,12 +38,13 @@ def _check_socket(
 
 
 def _unreachable(proxy: ProxyLocation, target: str, reason: str) -> RuleResult:
-    return error(
+    found = error(
         f"{proxy.server.names[0] or proxy.server.place} returns 502: {reason}.",
         proxy.evidence,
         fix=f"Start the app so that it listens on {target}. Without root, Gunicorn cannot create a"
         " socket in /run: use RuntimeDirectory= or a .socket unit.",
     )
+    return caused(found, f"upstream {target}")
 
 
 def _denied(inspection: HostInspection, proxy: ProxyLocation, path: str) -> Iterator[RuleResult]:
@@ -54,7 +55,7 @@ def _denied(inspection: HostInspection, proxy: ProxyLocation, path: str) -> Iter
     if last is None or (walk.blocked is None and last.writable):
         return
     step = walk.blocked or last
-    yield error(
+    found = error(
         f"nginx ({worker.name}) is denied access to the socket {path} (13): returns 502.",
         proxy.evidence,
         *namei(walk, accounts),
@@ -63,6 +64,7 @@ def _denied(inspection: HostInspection, proxy: ProxyLocation, path: str) -> Iter
         if step is last
         else grant_commands(walk.denied, worker),
     )
+    yield caused(found, f"closed {step.path}")
 
 
 RULE = Rule(

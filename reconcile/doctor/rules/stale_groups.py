@@ -8,7 +8,7 @@ from shlex import quote
 
 from reconcile.doctor.denial_causes import missing_groups, with_current_groups
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, error
+from reconcile.doctor.rule import Rule, RuleResult, caused, error
 from reconcile.doctor.upstream_apps import UpstreamApp
 from reconcile.system.accounts import Account
 from reconcile.system.processes import started_at
@@ -84,12 +84,13 @@ def _without_group(
     found = inspection.host.files.stat(_GROUPS)
     changed = f"{_GROUPS} was changed {_moment(found.mtime_ns / 1e9)}" if found else _GROUPS
     started = f"; they were started {_moment(started_s)}" if started_s else ""
-    return error(
+    found = error(
         f"{who} run without the group {names}, which {_GROUPS} has for {account.name}.",
         effect,
         f"{changed}{started}",
         fix=fix,
     )
+    return caused(found, f"groups of {account.name}")
 
 
 def _moment(seconds: float) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconcile.doctor import certificates as tls
 from reconcile.doctor.certificates import CertificateKeyPair
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, error, note, warning
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note, warning
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.nginx.certbot import WEBROOT
@@ -39,11 +39,12 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 def _check_pair(inspection: HostInspection, pair: CertificateKeyPair) -> Iterator[RuleResult]:
     found = inspection.host.files.content(pair.certificate, tls.MAX_BYTES)
     if found is None:
-        yield error(
+        missing = error(
             f"The certificate {pair.certificate} does not exist: nginx cannot start.",
             pair.evidence,
             fix="Create it, or remove the TLS port from the server block.",
         )
+        yield caused(missing, f"missing {pair.certificate}")
         return
     chain = tls.parse_chain(found[1])
     yield from _check_key(inspection, pair, chain[0])
