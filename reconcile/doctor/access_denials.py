@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from reconcile.doctor.evidence import directive_evidence
-from reconcile.doctor.rule import Inconclusive, RuleResult, error, note
+from reconcile.doctor.apparmor_profile import profile_fix
+from reconcile.doctor.rule import Inconclusive, RuleResult, caused, error, note
+from reconcile.doctor.selinux_labels import MAX_BYTES, check_labels, label_cause
 from reconcile.doctor.upstream import local_port
-from reconcile.system.selinux import SELinux
+from reconcile.filesystem.path import is_inside
+from reconcile.system.selinux import SELinux, label_of
 from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
-    from reconcile.doctor.location_mapping import LocationMapping
     from reconcile.system.commands import Commands
 
 CONNECT = "httpd_can_network_connect"
-MAX_BYTES = 8 << 20
 _AUDIT = ("ausearch", "--input-logs", "--message", "AVC", "--start", "boot", "--raw")
 _JOURNAL = ("journalctl", "--quiet", "--no-pager", "--boot", "--output=short-unix", "--lines=2000",
             "_TRANSPORT=kernel", "+", "_TRANSPORT=audit")  # fmt: skip
@@ -46,24 +46,30 @@ class Denial:
     permissions: str
     target: str
     fix: str
+    cause: str = ""
+    query: tuple[str, str, str] = ("", "", "")
+    """The contexts of the process and of the target, and the target's class, of SELinux."""
+    inode: int = 0
 
 
 def check_denials(inspection: HostInspection, security: SELinux) -> Iterator[RuleResult]:
     """Yield wrong labels, denials, and ports that nginx may not connect to."""
     enforcing = security.is_enforcing()
     if enforcing:
-        yield from _labels(inspection)
+        yield from check_labels(inspection, security)
         if not any(inspection.host.commands.find(tool[0]) for tool in (_AUDIT, _JOURNAL)):
             yield Inconclusive("SELinux denials", "neither ausearch nor journalctl is installed")
     denials = list(_current_denials(inspection, security))
     for same in _grouped(denials):
         last = same[-1]
-        yield error(
+        found = error(
             f"{last.module} denied {last.program} {last.permissions} on {last.target},"
             f" {counted(len(same), 'time')} since nginx started.",
             last.line,
+            *_directive_of(inspection, last.target),
             fix=last.fix,
         )
+        yield caused(found, last.cause, is_symptom=last.cause.startswith("label "))
     if enforcing and security.boolean(CONNECT) is False:
         yield from _tcp_upstreams(inspection, known={denial.target for denial in denials})
 
@@ -76,39 +82,45 @@ def _grouped(denials: Sequence[Denial]) -> Iterator[list[Denial]]:
     yield from groups.values()
 
 
-def _labels(inspection: HostInspection) -> Iterator[RuleResult]:
-    commands = inspection.host.commands
-    if commands.find("restorecon") is None:
-        yield Inconclusive("SELinux labels", "restorecon is not installed (policycoreutils)")
-        return
-    for mapping in {one.path: one for one in inspection.mappings_of("static", "media")}.values():
-        yield from _wrong_labels(commands, mapping)
-
-
-def _wrong_labels(commands: Commands, mapping: LocationMapping) -> Iterator[RuleResult]:
-    done = commands.run(
-        ("restorecon", "-n", "-v", "-R", mapping.path), timeout_s=30, max_bytes=MAX_BYTES
-    )
-    if wrong := [line for line in done.stdout.splitlines() if "relabel" in line.lower()]:
-        yield error(
-            f"{mapping.path} has {counted(len(wrong), 'file')} whose SELinux label differs from the"
-            " policy.",
-            *wrong[:3],
-            directive_evidence(mapping.directive),
-            fix=f"restorecon -Rv {quote(mapping.path)}",
-        )
-
-
 def _current_denials(inspection: HostInspection, security: SELinux) -> Iterator[Denial]:
     """The denials of nginx and the apps since the workers started that would happen again."""
     since_s = (inspection.nginx.running.oldest_start_s if inspection.nginx.running else None) or 0.0
-    is_free = security.boolean(CONNECT) is True
-    for denial in map(denial_in, _log_lines(inspection.host.commands)):
+    lines = _log_lines(inspection.host.commands)
+    loaded = dict(filter(None, map(loaded_profile, lines)))
+    for denial in map(denial_in, lines):
         if denial is None or not denial.program.startswith(_PROGRAMS):
             continue
-        is_allowed_now = is_free and denial.permissions == "name_connect"
-        if denial.at_s >= since_s and not is_allowed_now:
+        since = max(since_s, loaded.get(denial.cause, 0.0))
+        if denial.at_s >= since and not _is_allowed_now(inspection, security, denial):
             yield denial
+
+
+def _is_allowed_now(inspection: HostInspection, security: SELinux, denial: Denial) -> bool:
+    """Whether the policy, a boolean or the label of the file was changed since."""
+    if denial.permissions == "name_connect" and security.boolean(CONNECT):
+        return True
+    process, target, kind = denial.query
+    if not process:
+        return False
+    path = denial.target if denial.target.startswith("/") else _path_of(inspection, denial)
+    label = (label_of(path) if path else "") or target
+    return security.denied(process, label, kind, denial.permissions.split()) == frozenset()
+
+
+def _path_of(inspection: HostInspection, denial: Denial) -> str:
+    """The served file that a denial names by its last name and inode alone; "" for another."""
+    for mapping in inspection.mappings:
+        found = inspection.inventory(mapping.path)
+        for item in found.items if found else ():
+            if item.stat.ino == denial.inode and item.path.rpartition("/")[2] == denial.target:
+                return f"{mapping.path}/{item.path}"
+    return ""
+
+
+def _directive_of(inspection: HostInspection, path: str) -> list[str]:
+    """The directive of the location that serves a path."""
+    serving = [one for one in inspection.mappings if is_inside(path, one.path)]
+    return [max(serving, key=lambda one: len(one.path)).evidence] if serving else []
 
 
 def _log_lines(commands: Commands) -> tuple[str, ...]:
@@ -127,7 +139,9 @@ def denial_in(line: str) -> Denial | None:
     program = fields.get("comm", "")
     if fields.get("apparmor") == "DENIED":
         target, operation = fields.get("name", "?"), fields.get("operation", "?")
-        return Denial(line, at_s, "AppArmor", program, operation, target, _profile_fix(fields))
+        cause = _profile_cause(fields)
+        fix = profile_fix(fields.get("profile", ""), target, fields.get("denied_mask", "r"))
+        return Denial(line, at_s, "AppArmor", program, operation, target, fix, cause)
     wants = _AVC.search(line)
     # Where SELinux is only permissive, nothing is denied.
     if wants is None or fields.get("permissive") == "1":
@@ -135,7 +149,24 @@ def denial_in(line: str) -> Denial | None:
     port = fields.get("dest") or fields.get("src")
     target = f"port {port}" if port else fields.get("path") or fields.get("name") or "?"
     fix = _policy_fix(wants[1], target, program)
-    return Denial(line, at_s, "SELinux", program, wants[1], target, fix)
+    query = (fields.get("scontext", ""), fields.get("tcontext", ""), fields.get("tclass", ""))
+    is_file = query[2] in ("file", "dir", "lnk_file")
+    cause = label_cause(query[1]) if is_file else f"SELinux {target}"
+    inode = int(fields.get("ino", "0"))
+    return Denial(line, at_s, "SELinux", program, wants[1], target, fix, cause, query, inode)
+
+
+def loaded_profile(line: str) -> tuple[str, float] | None:
+    """The cause of denials that were ended when a profile was loaded, and when that was."""
+    stamp = _STAMP.search(line)
+    if stamp is None or 'apparmor="STATUS"' not in line:
+        return None
+    fields = {name: quoted or plain for name, quoted, plain in _FIELD.findall(line)}
+    return f"profile {fields.get('name', '')}", float(stamp[1])
+
+
+def _profile_cause(fields: dict[str, str]) -> str:
+    return f"profile {fields.get('profile', '')}"
 
 
 def _policy_fix(wants: str, target: str, program: str) -> str:
@@ -151,19 +182,6 @@ def _policy_fix(wants: str, target: str, program: str) -> str:
             f" uploads), then restorecon -Rv FOLDER. {explain} explains it."
         )
     return f"{explain}  # explains it"
-
-
-def _profile_fix(fields: dict[str, str]) -> str:
-    profile = fields.get("profile", "").lstrip("/").replace("/", ".") or "PROFILE"
-    mask = "".join(dict.fromkeys(fields.get("denied_mask", "r").translate(_MASK)))
-    return (
-        f"Add to /etc/apparmor.d/local/{profile}: {fields.get('name', 'what was denied')} {mask},"
-        f" and load it: apparmor_parser -r /etc/apparmor.d/{profile}"
-    )
-
-
-_MASK = str.maketrans("cda", "www")
-"""A rule's letters for those of the log: create, delete and append are w."""
 
 
 def _tcp_upstreams(inspection: HostInspection, known: set[str]) -> Iterator[RuleResult]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from reconcile.doctor.diagnosis import RANK
+from reconcile.doctor.guide_rows import BEYOND
 from reconcile.engine.model import Finding
 from reconcile.output.findings import Diagnosis
 
@@ -17,12 +18,18 @@ _EXPLAINING = frozenset(
     {
         *("root-doubling", "alias-slash", "alias-target", "file-names", "container-storage"),
         *("nginx-sandbox", "stale-groups", "nginx-read", "route-shadowed", "try-files-misses"),
-        *("if-drops-try-files", "unreachable-location", "greedy-regex", "dup-server"),
+        *(
+            "if-drops-try-files",
+            "unreachable-location",
+            "greedy-regex",
+            "dup-server",
+            "selinux-sandbox",
+        ),
     }
 )
 _COMMAND = re.compile(
     r"^(?:chgrp|chmod|chown|cp|find|install|mkdir|printf|restorecon|rm|setfacl|setsebool"
-    r"|systemctl) "
+    r"|semanage|systemctl) "
 )
 _COMMENT = re.compile(r"  # .*$")
 
@@ -66,7 +73,14 @@ def _folded(group: Sequence[Finding]) -> Finding:
         evidence=(*first.evidence, *shown),
         fix=_joined([one.fix for one in causes]),
         apply_fixes=all(one.apply_fixes for one in causes),
+        source=_sources(group),
     )
+
+
+def _sources(group: Iterable[Finding]) -> str:
+    """The rows of the guide that any of them covers."""
+    rows = dict.fromkeys(row for one in group for row in one.source.split("; ") if row)
+    return "; ".join([row for row in rows if row != BEYOND] or rows)
 
 
 def _effects(first: Finding, others: Iterable[Finding]) -> Iterable[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reconcile.doctor.access_denials import check_denials, denial_in
+from reconcile.doctor.apparmor_profile import profile_fix
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, RuleResult
 from reconcile.engine.model import Finding
@@ -164,7 +165,7 @@ def test_selinux_sandbox_reads_the_kernels_journal_where_auditd_is_not_installed
     finding = only(asked(Tools(journalctl=f"{APPARMOR}\n"), enforce="0"))
 
     assert "AppArmor denied nginx open on /srv/static/a.css, 1 time" in finding.what
-    assert "/etc/apparmor.d/local/usr.sbin.nginx: /srv/static/a.css r," in finding.fix
+    assert "'/srv/static/a.css r,' >>/etc/apparmor.d/local/usr.sbin.nginx" in finding.fix
 
 
 def test_selinux_sandbox_reports_a_log_that_is_too_long(
@@ -222,3 +223,70 @@ def test_a_mask_of_the_log_becomes_the_letters_of_a_rule(mask: str, rule: str) -
 
     assert denial is not None
     assert f"/srv/static/a.css {rule}" in denial.fix
+
+
+PROFILE = "profile web /usr/sbin/nginx flags=(attach_disconnected) {\n  /srv/** r,\n"
+
+
+@pytest.mark.parametrize(
+    ("include", "fix"),
+    [
+        ("  include if exists <local/web>\n", "'/a b r,' >>"),
+        ("  #include <local/web>\n", "'/a b r,' >>"),
+        ("", "Add this line before the last brace of {}/own-web: "),
+    ],
+)
+def test_a_line_goes_to_the_file_that_the_profile_includes(
+    tmp_path: Path, include: str, fix: str
+) -> None:
+    (tmp_path / "other").write_text("profile webmail {\n}\n")
+    (tmp_path / "own-web").write_text(f"{PROFILE}{include}}}\n")
+
+    found = profile_fix("web", "/a b", "r", str(tmp_path))
+
+    assert fix.format(tmp_path).replace("/a b", '"/a b"') in found
+    assert f"apparmor_parser -r {tmp_path}/own-web" in found
+    assert not include or f"{tmp_path}/local/web" in found
+
+
+def test_a_denial_from_before_its_profile_was_loaded_is_history(asked: Asked) -> None:
+    loaded = (
+        'audit: type=1400 audit(1455571799.1:40): apparmor="STATUS" operation="profile_replace"'
+        ' info="same as current profile, skipping" profile="unconfined" name="/usr/sbin/nginx"'
+    )
+
+    assert [] == asked(Tools(ausearch=f"{APPARMOR}\n{loaded}\n"), enforce="0")
+
+
+@pytest.fixture
+def decisions(tmp_path: Path) -> Path:
+    """A folder like selinuxfs, in which `access` answers what a test writes."""
+    top = tmp_path / "fs"
+    (top / "class/file/perms").mkdir(parents=True)
+    (top / "class/file/index").write_text("6\n")
+    for bit, name in enumerate(("ioctl", "read", "write", "getattr"), start=1):
+        (top / f"class/file/perms/{name}").write_text(f"{bit}\n")
+    return top
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("a ffffffff 0 ffffffff 9 0", frozenset()),
+        ("2 ffffffff 0 ffffffff 9 0", {"getattr"}),
+        ("0 ffffffff 0 ffffffff 9 0", {"getattr", "read"}),
+        ("0 ffffffff 0 ffffffff 9 1", frozenset()),
+        ("", None),
+    ],
+    ids=["allowed", "one of two", "denied", "a permissive domain", "no answer"],
+)
+def test_the_kernel_decides_what_a_label_allows(
+    decisions: Path, monkeypatch: pytest.MonkeyPatch, answer: str, expected: object
+) -> None:
+    (decisions / "access").write_text("")
+    monkeypatch.setattr("os.read", lambda fd, size: answer.encode())
+
+    found = SELinux(str(decisions)).denied("a:b:c", "d:e:f", "file", ("read", "getattr"))
+
+    assert expected == found
+    assert "a:b:c d:e:f 6" == (decisions / "access").read_text()

@@ -172,3 +172,12 @@ def test_an_apply_fixes_a_cause_only_if_it_fixes_all_of_it() -> None:
     [found] = folded(one, Finding("b", "error", "B", cause="x"))
 
     assert not found.apply_fixes
+
+
+def test_a_finding_covers_the_rows_of_the_guide_that_its_effects_did() -> None:
+    one = Finding("a", "error", "A", source="Checklist: files; Checklist: users", cause="x")
+    two = Finding("b", "error", "B", source="Checklist: requests; Checklist: files", cause="x")
+
+    [found] = folded(one, two)
+
+    assert "Checklist: files; Checklist: users; Checklist: requests" == found.source

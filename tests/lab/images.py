@@ -78,7 +78,7 @@ def bare_debian(suite: str) -> Path:
         _debootstrap(folder / "layer", suite, BARE_PACKAGES)
         _checked(["chroot", str(folder / "layer"), "/bin/sh", "-euc", FINISH_BASE])
 
-    return built_once(f"bare-{_digest(suite, *BARE_PACKAGES, FINISH_BASE)}", build) / "layer"
+    return built_once(f"bare-{digest_of(suite, *BARE_PACKAGES, FINISH_BASE)}", build) / "layer"
 
 
 def layer_with(script: str, layer: Path, below: Sequence[Path], mnt: Path) -> None:
@@ -93,7 +93,7 @@ def _base() -> Path:
         _debootstrap(folder / "layer", SUITE, PACKAGES)
         _checked(["chroot", str(folder / "layer"), "/bin/sh", "-euc", FINISH_BASE])
 
-    return built_once(f"base-{_digest(SUITE, *PACKAGES, FINISH_BASE)}", build)
+    return built_once(f"base-{digest_of(SUITE, *PACKAGES, FINISH_BASE)}", build)
 
 
 def _dependencies(base: Path) -> Path:
@@ -109,7 +109,7 @@ def _dependencies(base: Path) -> Path:
         _download(wheels, *APPS)
         _run_in_chroot(INSTALL_DEPENDENCIES, folder / "layer", [base / "layer"], wheels)
 
-    key = _digest(base.name, INSTALL_DEPENDENCIES, *tool, *APPS)
+    key = digest_of(base.name, INSTALL_DEPENDENCIES, *tool, *APPS)
     return built_once(f"dependencies-{key}", build)
 
 
@@ -122,10 +122,10 @@ def _project(dependencies: Path, base: Path) -> Path:
             _run_in_chroot(INSTALL_PROJECT, target / "layer", below, wheel.parent)
 
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        return built_once(f"project-{_digest(dependencies.name, INSTALL_PROJECT, digest)}", build)
+        return built_once(f"project-{digest_of(dependencies.name, INSTALL_PROJECT, digest)}", build)
 
 
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
