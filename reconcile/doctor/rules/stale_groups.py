@@ -84,13 +84,13 @@ def _without_group(
     found = inspection.host.files.stat(_GROUPS)
     changed = f"{_GROUPS} was changed {_moment(found.mtime_ns / 1e9)}" if found else _GROUPS
     started = f"; they were started {_moment(started_s)}" if started_s else ""
-    found = error(
+    lacking = error(
         f"{who} run without the group {names}, which {_GROUPS} has for {account.name}.",
         effect,
         f"{changed}{started}",
         fix=fix,
     )
-    return caused(found, f"groups of {account.name}")
+    return caused(lacking, f"groups of {account.name}")
 
 
 def _moment(seconds: float) -> str:
