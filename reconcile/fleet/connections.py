@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from gevent.pool import Pool
 from gevent.queue import Queue
 from pyinfra import logger
 from pyinfra.api import Config, Inventory, State, StringCommand
+from pyinfra.api import connectors as api_connectors
+from pyinfra.api import inventory as api_inventory
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors import util as connector_util
 from pyinfra.connectors.sshuserclient import client as ssh_client
@@ -186,11 +189,17 @@ def _keep_quiet() -> None:
     # A signal arrives while all hosts are waited for: that is no error of gevent's.
     setattr(get_hub(), "exception_stream", None)  # noqa: B010  which it reads
     setattr(connector_util, "getpass", _refuse_password)  # noqa: B010
+    # Read once: it would read what is installed for each host.
+    for module in (api_connectors, api_inventory):
+        setattr(module, "get_all_connectors", _all_connectors)  # noqa: B010
     # It would take all that a host sends.
     setattr(connector_util, "read_buffer", _read_within_limits)  # noqa: B010
     # It would ask whether to accept an unknown key of a jump host.
     setattr(ssh_client, "get_missing_host_key_policy", lambda _policy: StrictPolicy())  # noqa: B010
     limit_packets()
+
+
+_all_connectors = cache(api_connectors.get_all_connectors)
 
 
 def _read_within_limits(name: str, stream: Any, lines: Any, **_printing: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconcile.fleet.answer import HostAnswer
 from reconcile.fleet.fleet_documents import FleetGroup, compared_part, groups_of, summarize
+from reconcile.fleet.host_keys import OWN_FIX
 from reconcile.fleet.work import Command
 from reconcile.output.columns import Row, two_columns
 from reconcile.output.escape import printable
@@ -172,5 +173,5 @@ def _problem_blocks(answers: Mapping[str, HostAnswer], style: Style) -> Iterator
         lines = [style.error(f"{state.replace('_', ' ').capitalize()}: ") + host_names(names)]
         for line in problem.split("\n"):
             lines += style.wrap(line, "  ", "      ")
-        fix = _FIXES.get(state, "")
+        fix = "" if OWN_FIX in problem else _FIXES.get(state, "")
         yield [*lines, *(style.wrap_fix(fix, "  fix: ", "       ") if fix else [])]

@@ -111,6 +111,16 @@ class Lab:
         _remove(_Machine(host.id, self._folder / host.id))
         self._booted.pop(host.id).wait()
 
+    @property
+    def entering(self) -> list[str]:
+        """The command that runs another in the network of the hosts."""
+        return ["nsenter", f"--net=/run/netns/{self._id}"]
+
+    def join(self, address: str) -> None:
+        """Give this machine an address there; hosts have 10.77.0.2 to 10.77.0.251."""
+        _ip("-n", self._id, "address", "add", address, "dev", "bridge0")
+        _ip("-n", self._id, "link", "set", "lo", "up")
+
     def close(self) -> None:
         """Remove every host of this lab, and the lab."""
         _remove_run(self._folder)
