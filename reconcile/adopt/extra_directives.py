@@ -7,16 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reconcile.nginx.model.config_tree import ConfigTree, Directive
+from reconcile.nginx.render import compression, encryption
 from reconcile.nginx.routing.servers import Server
 
 _COVERED = frozenset(
     [
-        *("listen", "server_name", "ssl_certificate", "ssl_certificate_key", "ssl_protocols"),
+        *("listen", "server_name", "ssl_certificate", "ssl_certificate_key"),
         *("http2", "absolute_redirect", "ssl"),
     ]
 )
 _CERTBOT = "options-ssl-nginx.conf"
 """Certbot's TLS settings, which a rendered site replaces."""
+_YIELDING = encryption.DIRECTIVES | compression.DIRECTIVES
+"""What a rendered site leaves to `extra`, but not to a file that `extra` includes."""
 
 
 @dataclass
@@ -40,9 +43,17 @@ def find_extra(server: Server, tree: ConfigTree, covered: Iterable[Directive]) -
     for directive in server.scope.directive.block or ():
         if directive.name == "include":
             _include(directive, tree, known, found)
-        elif directive.name not in _COVERED and (directive.file, directive.start) not in known:
+        elif not _is_covered(directive, known):
             _keep_directive(directive, tree, found)
     return found
+
+
+def _is_covered(directive: Directive, known: set[tuple[str, int]]) -> bool:
+    """Whether keys say it, or a rendered site has it; it never allows more protocols."""
+    if directive.name == "ssl_protocols" and {*directive.args} < {*encryption.PROTOCOLS}:
+        return False
+    is_own = directive.name in _COVERED or directive.name == "ssl_protocols"
+    return is_own or (directive.file, directive.start) in known
 
 
 def find_beside_servers(file: str, tree: ConfigTree) -> ExtraDirectives:
@@ -62,8 +73,13 @@ def _include(
     if directive.args[0].endswith(_CERTBOT):
         return
     inside = list(tree.expanded([directive]))
-    duplicates = [one for one in inside if (one.file, one.start) in known or one.name in _COVERED]
+    duplicates = [one for one in inside if _is_covered(one, known)]
     if inside and len(duplicates) == len(inside):
+        return
+    if any(one.name in _YIELDING for one in inside):
+        for one in inside:
+            if not _is_covered(one, known):
+                _keep_directive(one, tree, found)
         return
     if duplicates:
         names = ", ".join(" ".join([one.name, *one.args]) for one in duplicates)

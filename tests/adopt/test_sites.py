@@ -347,7 +347,7 @@ SNIPPET = "/etc/nginx/snippets/x.conf"
 
 
 def test_an_include_is_kept_and_reported_as_unwatched() -> None:
-    found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: "gzip on;"})
+    found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: "charset utf-8;"})
 
     assert f"include {SNIPPET};\n" == found.sites["site0"]["extra"]
     assert f"It includes {SNIPPET}: not watched." in found.text
@@ -362,8 +362,33 @@ def test_an_include_that_keys_express_is_not_kept() -> None:
     assert {"/static/"} == found.sites["site0"]["locations"].keys()
 
 
+@pytest.mark.parametrize("line", ["gzip on;", "ssl_ciphers HIGH;", "ssl_session_tickets on;"])
+def test_what_a_rendered_site_has_too_is_taken_out_of_an_include(line: str) -> None:
+    inside = f"ssl_certificate /c.pem;\n{line}\ncharset utf-8;"
+
+    found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: inside})
+
+    assert f"{line}\ncharset utf-8;\n" == found.sites["site0"]["extra"]
+
+
+@pytest.mark.parametrize(
+    ("protocols", "extra"),
+    [
+        ("TLSv1.3", "ssl_protocols TLSv1.3;\n"),
+        ("TLSv1.2 TLSv1.3", None),
+        ("TLSv1 TLSv1.1 TLSv1.2", None),
+    ],
+)
+def test_a_site_that_allows_fewer_protocols_keeps_them(protocols: str, extra: str | None) -> None:
+    keys = "ssl_certificate /c.pem; ssl_certificate_key /k.pem;"
+
+    found = site("listen 443 ssl;", keys, f"ssl_protocols {protocols};", APP)
+
+    assert extra == found.get("extra")
+
+
 def test_an_include_that_keys_express_in_part_is_reported() -> None:
-    inside = "location /static/ { alias /srv/s/; } gzip on;"
+    inside = "location /static/ { alias /srv/s/; } charset utf-8;"
 
     found = read(f"{NAMED} {APP} include {SNIPPET}; }}", included={SNIPPET: inside})
 

@@ -21,6 +21,7 @@ _DIRECTIVES = (
     ("gzip_min_length", "1024"),
     ("gzip_types", *TEXT_TYPES),
 )
+DIRECTIVES = frozenset(name for name, *_ in _DIRECTIVES)
 
 
 def gzip_directives(site: SiteView) -> Iterator[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.nginx.model.media_types import TEXT_TYPES, type_lines
 from reconcile.nginx.model.web_types import WEB_TYPES
 from reconcile.nginx.render.compression import gzip_directives
+from reconcile.nginx.render.encryption import tls_directives
 from reconcile.nginx.render.proxying import (
     ZONE_SIZE,
     checked_directives,
@@ -189,6 +190,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "serves_root": "/" in _prefixes(site),
         "http2_directive": has_http2_directive(nginx_version),
         "gzip_directives": tuple(gzip_directives(site)),
+        "tls_directives": lambda has_extra: tls_directives(site, has_extra=has_extra),
     }
 
 
