@@ -18,3 +18,5 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = "/var/www/shop/media"
 # Nginx sets the header, and overwrites what visitors send.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Over plain HTTP browsers ignore this header, and complain. With `tls`, remove the line.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None
