@@ -51,6 +51,7 @@ SOON_DAYS = 21
 MOST_DIFFERENCES = 1000
 MOST_HOST_NAME = 200
 MOST_NAMED = 40
+MOST_NOTE = 120
 MOST_FINDINGS = 50
 MOST_CHECKS = 100
 MOST_APPLIES = 10
@@ -61,6 +62,7 @@ ATTENTION: tuple[HostState, ...] = ("drifted", "unhealthy", "unknown", "silent",
 Same = TypeVar("Same", ChecklistView, PassedView)
 _CANARY = re.compile(r"(?<=reconcile-canary-)[0-9a-f]{16,}")
 _VERSIONS = " over IPv4 and IPv6"
+SILENT_FIX = "Check that the host is up, and there that its checks run: reconcile schedule status."
 BAD = ("fail", "unknown", "warn")
 RANK = {"fail": 0, "unknown": 1, "warn": 2, "pass": 3, "skipped": 4}
 SEVERITIES = ("error", "warning", "note")
@@ -71,9 +73,7 @@ def build_view(
 ) -> ReportView:
     """The report about these hosts, those that need a person first."""
     links = {
-        record.name: HostLink(
-            shortened(record.name, MOST_HOST_NAME), f"h-{number}", record.state(now, silent_after)
-        )
+        record.name: _link(record, number, now, silent_after)
         for number, record in enumerate(records, 1)
     }
     differences = differences_of(records, links)
@@ -86,7 +86,9 @@ def build_view(
         made_at=TimeView(now.astimezone(UTC).isoformat(timespec="seconds")),
         version=__version__,
         silent_after=_duration(silent_after),
-        states=tuple(_state(key, links.values()) for key in STATES),
+        states=tuple(
+            _state(f"s-{number}", key, links.values()) for number, key in enumerate(STATES, 1)
+        ),
         differences=tuple(shown),
         more_differences=len(differences) - len(shown),
         hosts=tuple(hosts),
@@ -101,9 +103,19 @@ def _duration(given: timedelta) -> str:
     return counted(hours // 24, "day") if hours % 24 == 0 else counted(hours, "hour")
 
 
-def _state(key: str, links: Iterable[HostLink]) -> StateView:
+def _link(record: HostRecord, number: int, now: datetime, silent_after: timedelta) -> HostLink:
+    state = record.state(now, silent_after)
+    note = ""
+    if state == "silent" and record.at:
+        note = f"for {TimeView(record.at.isoformat()).age(now)}"
+    elif state == "unknown":
+        note = shortened(hidden(record.why_unknown), MOST_NOTE)
+    return HostLink(shortened(record.name, MOST_HOST_NAME), f"h-{number}", state, note)
+
+
+def _state(anchor: str, key: str, links: Iterable[HostLink]) -> StateView:
     hosts = tuple(link for link in links if link.state == key)
-    return StateView(key, STATE_WORDS[key], STATE_HELP[key], hosts)
+    return StateView(anchor, key, STATE_WORDS[key], STATE_HELP[key], hosts)
 
 
 class _FoldedOnce:
@@ -135,7 +147,7 @@ def _host(
         at=TimeView(record.at.isoformat()) if record.at else None,
         last_state=STATE_WORDS[record.last_state],
         why_unknown=record.why_unknown,
-        fix=_fix(record),
+        fix=_fix(record, link),
         facts=tuple(_facts(record)),
         command=command_for(record) if record.changes else "",
         differences=tuple(_host_differences(record, known)),
@@ -157,8 +169,10 @@ def _unread(plan: HostDocument) -> Iterator[tuple[str, str]]:
     yield from ((one.address, f"{one.field} is declared twice") for one in plan.conflicts)
 
 
-def _fix(record: HostRecord) -> str:
-    """What to do about a host of which nothing is known."""
+def _fix(record: HostRecord, link: HostLink) -> str:
+    """What to do about a host of which nothing is known, or nothing new."""
+    if link.state == "silent":
+        return f"{SILENT_FIX} {record.latest.error.fix if record.latest.error else ''}".strip()
     failed = record.latest.error
     if failed is not None and failed.fix:
         return failed.fix
@@ -177,7 +191,8 @@ def _facts(record: HostRecord) -> Iterator[tuple[str, str]]:
     last = record.last_apply
     if last is not None:
         at = TimeView(last.at).text
-        yield "Last apply", f"{at} by {last.user}, {last.command}: {last.result.replace('_', ' ')}"
+        result = f": {last.result.replace('_', ' ')}" if last.result else ""
+        yield "Last apply", f"{at} by {last.user}, {last.command}{result}"
     if record.latest.applying:
         yield "In progress", record.latest.applying
     if record.latest.reconcile_version:

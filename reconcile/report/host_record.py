@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -165,8 +166,14 @@ def records_of(documents: Iterable[HostDocument]) -> list[HostRecord]:
         by_host.setdefault(name, []).append(document)
     return [
         HostRecord(name, tuple(sorted(found, key=lambda one: one.at or NEVER)))
-        for name, found in sorted(by_host.items())
+        for name, found in sorted(by_host.items(), key=lambda one: _by_number(one[0]))
     ]
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """A key that sorts web-2 before web-10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(len(part) if number % 2 else 0, part) for number, part in enumerate(parts)]
 
 
 def site_of(check: CheckPart) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from reconcile.output.escape import printable
 from reconcile.report.build_view import build_view
 from reconcile.report.host_document import HostDocument
 from reconcile.report.host_record import records_of
-from reconcile.report.view import Printable, ReportView
+from reconcile.report.view import CAUSE_WORDS, Printable, ReportView
 from reconcile.wording import counted, shortened
 
 MARK = b"<!doctype html>\n<!-- reconcile report -->\n"
@@ -117,8 +118,13 @@ def _sections(view: ReportView) -> list[Section]:
 
 
 def _differences(view: ReportView) -> Iterator[str]:
+    """A block for each difference; the first of a cause explains it."""
     render, now = _blocks(), view.made_at.at
-    yield from (render.difference(one, now) for one in view.differences)
+    for cause, found in groupby(view.differences, key=lambda one: one.cause):
+        heading = CAUSE_WORDS.get(cause, cause)
+        for one in found:
+            yield render.difference(one, now, heading)
+            heading = ""
     if view.more_differences:
         yield render.more_differences(view.more_differences)
 

@@ -20,6 +20,12 @@ STATE_HELP = {
     "unknown": "could not be read: its state is unknown",
     "silent": "no reading for longer than the limit",
 }
+CAUSE_WORDS = {
+    "drift": "Drift: changed on the host since the last apply",
+    "both": "Drift and pending: changed on the host, and in the configuration since",
+    "pending": "Pending: declared, but not applied yet",
+    "upgrade": "Upgrade: a newer reconcile renders it otherwise",
+}
 
 
 class Printable(str):
@@ -57,11 +63,15 @@ class TimeView:
 
 @dataclass(frozen=True)
 class HostLink:
-    """A host by its name and state, and where the page describes it."""
+    """A host by its name and state, and where the page describes it.
+
+    `note` is what one would open it for: why it is unknown, how long it is silent.
+    """
 
     name: str
     id: str
     state: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -231,6 +241,7 @@ class HoldView:
 class StateView:
     """The hosts in one state."""
 
+    id: str
     key: str
     word: str
     help: str

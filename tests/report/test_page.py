@@ -13,7 +13,7 @@ import pytest
 
 from reconcile.filesystem.host_error import HostError
 from reconcile.report.pages import write_report
-from tests.report.readings import APPLY, EARLIER, STYLES, change, check, drift, read
+from tests.report.readings import APPLY, EARLIER, NOW, STYLES, change, check, drift, read
 
 AT = datetime(2026, 11, 28, 15, tzinfo=UTC)
 EVIL = "<script>alert(1)</script>\x1b[31m\u202e"
@@ -89,6 +89,57 @@ def test_corrective_and_pending_changes_are_apart(tmp_path: Path) -> None:
     page = page_of(tmp_path, drift("a", change(cause="pending")), drift("b", change()))
 
     assert ["drift", "pending"] == re.findall(r'class="tags"><span class="tag (\w+)', page)
+    headings = re.findall(r'<h3 class="cause">(\w+): ', page)
+    assert ["Drift", "Pending"] == headings
+
+
+def test_a_cause_is_explained_once(tmp_path: Path) -> None:
+    page = page_of(tmp_path, drift("a", change(), change("file:/etc/b")))
+
+    assert 1 == page.count("Drift: changed on the host since the last apply")
+
+
+def test_who_did_not_run_and_why_is_listed_with_the_states(tmp_path: Path) -> None:
+    error = {"what": "main could not be fetched", "fix": "Check the network."}
+    page = page_of(
+        tmp_path,
+        drift("a", timestamp=EARLIER),
+        drift("b", state="unknown", error=error),
+        drift("c"),
+    )
+
+    overview = text_of(page.partition('id="details"')[0])
+    assert "Unknown 1 b main could not be fetched Silent 1 a for 2 days" in overview
+    details = text_of(page)
+    assert "main could not be fetched. Check the network." in details
+    assert "Check that the host is up, and there that its checks run" in details
+
+
+def test_a_count_leads_to_its_hosts(tmp_path: Path) -> None:
+    page = page_of(tmp_path, drift("a"), drift("b", change()))
+
+    assert ["s-1", "s-2"] == re.findall(r'<a href="#(s-\d)"><span class="count"', page)
+    assert 1 == page.count('<div class="state" id="s-2">')
+
+
+def test_hosts_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    page = page_of(tmp_path, *(drift(f"web-{n}", change()) for n in (10, 9, 1, "x", 2)))
+
+    overview = page.partition('id="differences"')[0]
+    assert ["1", "2", "9", "10", "x"] == re.findall(r'">web-(\w+)</a>', overview)
+
+
+@pytest.mark.parametrize("code", [6, 2, 0])
+def test_a_plan_under_a_hold_is_shown_with_its_hold(tmp_path: Path, code: int) -> None:
+    hold = {"user": "bob", "reason": "migration", "since": EARLIER, "until": None}
+    plan = drift("a", *([change()] if code else []), exit_code=code, hold=hold, state="")
+    entry = {"state": "drift" if code else "in_sync", "exit_code": code, "document": plan}
+    fleet = {"format_version": "1.0", "timestamp": NOW, "summary": {}, "hosts": {"a": entry}}
+
+    shown = text_of(page_of(tmp_path, fleet))
+
+    assert ("a: drifted" if code else "a: in sync") in shown
+    assert "On hold by bob: migration" in shown
 
 
 def test_a_host_that_pulls_is_resolved_by_its_pull(tmp_path: Path) -> None:
@@ -106,7 +157,7 @@ def test_diffs_are_folded_and_secrets_hidden(tmp_path: Path) -> None:
 
     assert "hunter2" not in page
     assert "API_TOKEN=(hidden)" in page
-    assert "<details><summary>Difference</summary>" in page
+    assert "<details><summary>Difference<" in page
 
 
 def test_each_host_has_what_is_known_about_it(tmp_path: Path) -> None:
