@@ -198,7 +198,7 @@ def _ignored_text(one: IgnoredFinding) -> str:
 def _verdict(diagnosis: Diagnosis, style: Style) -> str:
     counts = [counted(count, severity) for severity, count in _counts(diagnosis).items()]
     totals = ", ".join(counts + [f"{len(diagnosis.ignored)} ignored"] * bool(diagnosis.ignored))
-    head = f"{diagnosis.rules} rules on {printable(diagnosis.host)}"
+    head = f"{counted(diagnosis.rules, 'rule')} on {printable(diagnosis.host)}"
     if diagnosis.has_problems or diagnosis.unknown:
         missing = " Not everything could be checked." if diagnosis.unknown else ""
         return style.error(f"{head}: {totals}.{missing}")

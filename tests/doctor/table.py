@@ -62,6 +62,13 @@ def proofs(rule: str) -> list[str]:
     return [f"{BY_FAULT}[{fault.id}]" for fault in FAULTS if fault.rule == rule] + by_name
 
 
+def _proof(rule: str) -> str:
+    """The first of them. Errors: SystemExit for a rule that nothing proves."""
+    if found := proofs(rule):
+        return found[0]
+    raise SystemExit(f"{rule} has neither a fault nor a test: see the steps in docs/doctor")
+
+
 @cache
 def _tests() -> list[str]:
     return [
@@ -82,11 +89,11 @@ def text() -> str:
         for key, row in rows.items():
             covering = [rule.id for rule in rules if key in rule.guide_rows]
             links = ", ".join(map(_link, covering))
-            tests = "<br>".join(f"`{proofs(name)[0]}`" for name in covering)
+            tests = "<br>".join(f"`{_proof(name)}`" for name in covering)
             lines.append(f"| {row} | {links} | {tests} |")
         lines.append("")
     lines += [f"## {BEYOND.capitalize()}", "", "| rule | test |", "|---|---|"]
-    lines += [f"| {_link(r.id)} | `{proofs(r.id)[0]}` |" for r in rules if not r.guide_rows]
+    lines += [f"| {_link(r.id)} | `{_proof(r.id)}` |" for r in rules if not r.guide_rows]
     return "\n".join(lines) + "\n"
 
 

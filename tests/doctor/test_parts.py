@@ -204,3 +204,10 @@ def test_what_is_pasted_is_never_wrapped(fix: str) -> None:
     text = doctor_text(Diagnosis("web1", (finding,), (), rules=1), Style(width=60))
 
     assert f"fix: {fix}\n" in text
+
+
+@pytest.mark.parametrize(("rules", "shown"), [(1, "1 rule"), (2, "2 rules")])
+def test_the_verdict_counts_rules(rules: int, shown: str) -> None:
+    text = doctor_text(Diagnosis("web1", (), (), rules=rules), Style(width=60))
+
+    assert text.rstrip().splitlines()[-1].startswith(f"{shown} on web1: no problems")
