@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from reconcile.config.diagnostics import Diagnostic, closest, suggest
 from reconcile.config.document import Loc, Mark, YamlNode
 from reconcile.config.fields.field_type import InvalidValue, describe, quote_text
+from reconcile.config.schema_keys import keys_at, places_of
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -27,6 +26,8 @@ _EXPECTED = {
 _MAPPINGS = frozenset({"dict_type", "model_type", "model_attributes_type"})
 # What needs no quotes as an item of a YAML list.
 _PLAIN_SCALAR = re.compile(r"[\w./][\w./:-]{0,60}")
+MOST_PLACES = 4
+"""Places where a key is known that a hint names."""
 _BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
@@ -77,7 +78,7 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return f"invalid value {_literal(value)}", _literal_hint(value, context["expected"])
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {describe(value)}", _type_hint(
-            kind, value, _keys_at(loc, model)
+            kind, value, keys_at(loc, model)
         )
     if kind in ("greater_than_equal", "less_than_equal"):
         limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
@@ -113,64 +114,18 @@ def _literal_hint(value: Any, expected: str) -> str:
 
 
 def _unknown_key(loc: Loc, model: type[BaseModel]) -> tuple[str, str]:
-    key = str(loc[-1])
-    return f"unknown key {quote_text(key)}", suggest(key, _keys_at(loc[:-1], model))
-
-
-def _keys_at(loc: Loc, model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys that a mapping at `loc` of a file may have."""
-    annotations: list[Any] = [model]
-    for part in loc:
-        annotations = [below for one in annotations for below in _annotations_below(one, part)]
-    models = [model for one in annotations for model in _models(one)]
-    return tuple(dict.fromkeys(name for model in models for name in _fields(model)))
-
-
-def _annotations_below(annotation: Any, part: str | int) -> Iterator[Any]:
-    """The annotations of the value at `part` of a value; `part` may be the tag of a union."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        is_tag = part in _tags(annotation)
-        yield from [arguments[0]] if is_tag else _annotations_below(arguments[0], part)
-    elif origin in (Union, UnionType):
-        tagged = [argument for argument in arguments if part in _tags(argument)]
-        for argument in tagged or arguments:
-            yield from _annotations_below(argument, part)
-    elif origin in (dict, Mapping):
-        yield arguments[1]
-    elif origin is tuple:
-        yield arguments[0]
-    elif _is_model(annotation) and part in _fields(annotation):
-        yield _fields(annotation)[str(part)].annotation
-
-
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The fields of a model by their names in the file."""
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _tags(annotation: Any) -> list[Any]:
-    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    return [extra.tag for extra in extras if hasattr(extra, "tag")]
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if _is_model(annotation):
-        yield annotation
-    elif get_origin(annotation) in (Annotated, Union, UnionType):
-        for argument in get_args(annotation):
-            yield from _models(argument)
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    key, known = str(loc[-1]), keys_at(loc[:-1], model)
+    places = places_of(key, model)
+    is_misplaced = 0 < len(places) <= MOST_PLACES and not closest(key, known)
+    hint = f"it belongs to {' or '.join(places)}" if is_misplaced else suggest(key, known)
+    return f"unknown key {quote_text(key)}", hint
 
 
 def _likely_typos(errors: Sequence[ErrorDetails], model: type[BaseModel]) -> frozenset[Loc]:
     """The keys that unknown keys beside them are probably meant to be."""
     unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
     return frozenset(
-        (*loc[:-1], closest(str(loc[-1]), _keys_at(loc[:-1], model))) for loc in unknown
+        (*loc[:-1], closest(str(loc[-1]), keys_at(loc[:-1], model))) for loc in unknown
     )
 
 

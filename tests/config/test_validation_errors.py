@@ -33,6 +33,15 @@ INVALID = {
         site("tls: {certificate: /c, key: /k, zzz: 1}"),
         '6:37: unknown key "zzz" (use one of: certificate, key, letsencrypt, redirect, hsts)',
     ),
+    "a key of another place": (
+        site("tls: {certificate: /c, key: /k, workers: 2}"),
+        '6:37: unknown key "workers" (it belongs to sites.*.app.gunicorn)',
+    ),
+    "a key of several other places": (
+        site("timeout: 5s"),
+        '6:5: unknown key "timeout" (it belongs to sites.*.app or sites.*.app.gunicorn or '
+        "sites.*.app.release.steps or sites.*.locations.*)",
+    ),
     "a missing version": ("sites: {}", '1:1: "version" is missing'),
     "another version": ("version: 2", "1:10: invalid value 2 (use 1)"),
     "a quoted version": ('version: "1"', '1:10: invalid value "1" (use 1, without quotes)'),
