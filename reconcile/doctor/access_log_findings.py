@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconcile.doctor.access_log_format import NginxAccessLog, access_logs, answered_by
@@ -180,11 +181,12 @@ def _assign(sharing: list[ServerTraffic], fields: Mapping[str, str], line: str) 
     if not request or fields.get("http_user_agent") == _OWN_USER_AGENT:
         return
     host = next((fields[name].partition(":")[0] for name in _HOST_FIELDS if name in fields), "")
-    named = [one for one in sharing if not host or one.may_be_named(host)]
+    named = (one for one in sharing if not host or one.may_be_named(host))
     path = _matched_path(request[1])
-    possible = [one for one in named if path and one.may_serve(path)]
-    if len(possible) == 1:
-        uri, requests = request[1], possible[0].requests
+    possible = (one for one in named if path and one.may_serve(path))
+    first_two = list(islice(possible, 2))
+    if len(first_two) == 1:
+        uri, requests = request[1], first_two[0].requests
         # Removed first, so that the latest come last.
         requests.pop(uri, None)
         status = fields.get("status", "")

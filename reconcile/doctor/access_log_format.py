@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from reconcile.nginx.model.scope import Scope
@@ -32,17 +33,22 @@ class NginxAccessLog:
         nginx escapes what visitors send, so each value ends at the first occurrence of the text
         that follows it in the format. Takes linear time, whatever the visitor sent.
         """
-        pieces = _VARIABLE.split(self.format)
-        names = [one or other for one, other in zip(pieces[1::3], pieces[2::3], strict=True)]
         found: dict[str, str] = {}
-        at = len(pieces[0])
-        for name, after in zip(names, pieces[3::3], strict=True):
+        at, variables = self._pieces
+        for name, after in variables:
             end = line.find(after, at) if after else len(line)
             if end < 0:
                 return {}
             found[name] = line[at:end]
             at = end + len(after)
         return found
+
+    @cached_property
+    def _pieces(self) -> tuple[int, list[tuple[str, str]]]:
+        """The length of the text before the first variable; each variable and what follows it."""
+        first, *pieces = _VARIABLE.split(self.format)
+        names = [one or other for one, other in zip(pieces[::3], pieces[1::3], strict=True)]
+        return len(first), list(zip(names, pieces[2::3], strict=True))
 
 
 def access_logs(scope: Scope, default: str) -> Iterator[NginxAccessLog]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from posixpath import dirname, join
 from shlex import quote
 from urllib.parse import unquote
@@ -16,6 +16,7 @@ from reconcile.doctor.name_search import near_path
 from reconcile.doctor.rule import Rule, RuleResult, note, warning
 from reconcile.filesystem.path import is_inside
 from reconcile.nginx.near_names import BLANK, NearName
+from reconcile.nginx.routing.servers import Server
 from reconcile.wording import counted, first_few
 
 ENOENT, ENOTDIR = 2, 20
@@ -32,15 +33,26 @@ _INVISIBLE = re.compile("[\\s\u00a0\u200b-\u200f\u2028\u2029\u2060\ufeff]")
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield a warning for requests that miss a file by its spelling, a note for odd names."""
     mappings = inspection.mappings_of("static", "media")
+    missed = _missed_by_server(inspection) if mappings else {}
     for mapping in {one.path: one for one in mappings}.values():
-        yield from _missed(inspection, mapping)
+        yield from _missed(inspection, mapping, missed.get(mapping.server, ()))
         yield from _odd_names(inspection, mapping)
 
 
-def _missed(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
+def _missed_by_server(inspection: HostInspection) -> dict[Server, list[tuple[str, str]]]:
+    """The path and line of each request for a file that nginx did not find."""
+    missed: dict[Server, list[tuple[str, str]]] = {}
+    for server, uri, line in missed_files(inspection):
+        missed.setdefault(server, []).append((uri, line))
+    return missed
+
+
+def _missed(
+    inspection: HostInspection, mapping: LocationMapping, requests: Sequence[tuple[str, str]]
+) -> Iterator[RuleResult]:
     """Files that the logs have as missing, and that are there by another spelling."""
     found: dict[str, tuple[NearName, str]] = {}
-    for missing, line in _missing(inspection, mapping):
+    for missing, line in _missing(inspection, mapping, requests):
         is_below = missing != mapping.path and is_inside(missing, mapping.path)
         if is_below and inspection.host.files.stat(missing, follow=True) is None:
             near = near_path(inspection.host.files, mapping.path, missing)
@@ -64,12 +76,14 @@ def _respelled(near: NearName, path: str) -> str:
     return f"mv -n -- {quote(near.path)} {quote(path)}  # or correct the link"
 
 
-def _missing(inspection: HostInspection, mapping: LocationMapping) -> Iterator[tuple[str, str]]:
+def _missing(
+    inspection: HostInspection, mapping: LocationMapping, requests: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
     """Paths that were looked up, with their lines; where try_files looks, no error is logged."""
     lines = [one for one in inspection.nginx.error_lines if one.errno in (ENOENT, ENOTDIR)]
     yield from ((line.path, str(line)) for line in lines[-MAX_LINES:])
-    for server, uri, text in missed_files(inspection):
-        if server is mapping.server and uri.startswith(mapping.prefix):
+    for uri, text in requests:
+        if uri.startswith(mapping.prefix):
             yield mapping.folder + uri.removeprefix(mapping.prefix), text
 
 
