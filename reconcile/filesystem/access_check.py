@@ -19,13 +19,13 @@ from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, AclEntry, mask_of, 
 from reconcile.filesystem.attributes import ACL, read_attribute
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import components
+from reconcile.filesystem.pin_to_read import pin_to_read
 from reconcile.filesystem.safe_path import (
     MOST_SYMLINKS,
     PIN,
     PIN_DIRECTORY,
     closing,
     open_readable,
-    pin_name,
 )
 
 READ, WRITE, EXECUTE = 4, 2, 1
@@ -318,7 +318,7 @@ def _protects_symlinks() -> bool:
 def _pinned(path: str, *, follow: bool = True) -> Iterator[int | None]:
     """The inode of `path`, pinned; None where it is absent."""
     try:
-        with pin_name(path, follow=follow) as at:
+        with pin_to_read(path, follow=follow) as at:
             pinned = at.pinned()
     except (FileNotFoundError, NotADirectoryError):
         yield None

@@ -15,13 +15,8 @@ from reconcile.filesystem.globs import is_glob, matches
 from reconcile.filesystem.host_error import ChangedSincePlan
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import is_helper_name
-from reconcile.filesystem.safe_path import (
-    PinnedName,
-    closing,
-    open_readable,
-    pin_directory,
-    pin_name,
-)
+from reconcile.filesystem.pin_to_read import pin_to_read
+from reconcile.filesystem.safe_path import PIN_DIRECTORY, NameIn, closing, open_readable
 
 NamesIn = Callable[[str], list[str]]
 Exists = Callable[[str], bool]
@@ -29,7 +24,7 @@ CHUNK = 1 << 20
 
 
 @contextmanager
-def open_file(at: PinnedName) -> Iterator[int]:
+def open_file(at: NameIn) -> Iterator[int]:
     """The regular file `at`, open for reading; nothing else is ever opened.
 
     Errors: FileNotFoundError; OSError (EISDIR, ELOOP, EINVAL) where it is no regular file.
@@ -54,7 +49,7 @@ def _not_a_file(mode: int) -> OSError:
 def stat_of(path: str, *, follow: bool = False) -> Stat | None:
     """The facts of `path`, None where absent; `follow`: of what it safely points to."""
     try:
-        with pin_name(path, follow=follow) as at:
+        with pin_to_read(path, follow=follow) as at:
             found = at.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -63,14 +58,14 @@ def stat_of(path: str, *, follow: bool = False) -> Stat | None:
 
 def read_content(path: str, limit: int) -> tuple[Stat, bytes]:
     """A file's facts and bytes, from one descriptor. Errors: EFBIG above `limit` bytes."""
-    with pin_name(path, follow=True) as at, open_file(at) as fd:
+    with pin_to_read(path, follow=True) as at, open_file(at) as fd:
         data = read_all(fd, limit)
         return Stat.of(os.fstat(fd)), data
 
 
 def read_part(path: str, start: int, length: int) -> bytes:
     """The bytes of a file from `start`, fewer than `length` at its end."""
-    with pin_name(path, follow=True) as at, open_file(at) as fd:
+    with pin_to_read(path, follow=True) as at, open_file(at) as fd:
         return os.pread(fd, length, start)
 
 
@@ -85,13 +80,13 @@ def read_all(fd: int, limit: int) -> bytes:
 
 def readlink(path: str) -> str:
     """The target of the symlink `path`."""
-    with pin_name(path) as at:
+    with pin_to_read(path) as at:
         return os.readlink(at.name, dir_fd=at.dir_fd)
 
 
 def listdir(path: str, *, helpers: bool = False) -> list[str]:
     """The names in a directory, sorted by bytes; reconcile's helper files only on request."""
-    with pin_directory(path) as (fd, _):
+    with pin_to_read(path, follow=True) as at, at.pinned(PIN_DIRECTORY) as fd:
         names = names_in(fd)
     return sorted((name for name in names if helpers or not is_helper_name(name)), key=os.fsencode)
 
@@ -149,13 +144,13 @@ def digest_of(fd: int) -> str:
 def identity_of(path: str) -> str:
     """The `identity` of a path; "" where it, or a directory above it, is absent."""
     try:
-        with pin_name(path) as at:
+        with pin_to_read(path) as at:
             return identity(at)
     except (FileNotFoundError, NotADirectoryError):
         return ""
 
 
-def refuse_changed(at: PinnedName, expected: str | None) -> None:
+def refuse_changed(at: NameIn, expected: str | None) -> None:
     """Check that a name still holds what was observed of it; None: whatever it holds.
 
     Errors: ChangedSincePlan.
@@ -171,7 +166,7 @@ def refuse_changed(at: PinnedName, expected: str | None) -> None:
     raise ChangedSincePlan(at.path, why)
 
 
-def identity(at: PinnedName) -> str:
+def identity(at: NameIn) -> str:
     """What a name holds, as one value to compare with what was written.
 
     `sha256:…` of a file, `link:TARGET` of a symlink, "other", or "" where absent.

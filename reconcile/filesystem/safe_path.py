@@ -54,13 +54,12 @@ def open_readable(dir_fd: int) -> AbstractContextManager[int]:
 
 
 @dataclass(frozen=True)
-class PinnedName:
-    """A name in a pinned directory, the only way in which changes reach the disk."""
+class NameIn:
+    """A name in a pinned directory."""
 
     path: str
     dir_fd: int
     name: str
-    trust: DirectoryTrust
 
     def stat(self) -> os.stat_result | None:
         """The inode under the name, no symlink followed; None where absent."""
@@ -72,6 +71,13 @@ class PinnedName:
     def pinned(self, flags: int = PIN) -> AbstractContextManager[int]:
         """Open a descriptor of the inode, which stays the same when the name changes."""
         return closing(os.open(self.name, flags, dir_fd=self.dir_fd))
+
+
+@dataclass(frozen=True)
+class PinnedName(NameIn):
+    """The same and who can change it, the only way in which changes reach the disk."""
+
+    trust: DirectoryTrust
 
     def is_trusted_origin(self, pinned: os.stat_result) -> bool:
         """Whether only trusted users can have put this inode under this name."""
