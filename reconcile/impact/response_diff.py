@@ -81,24 +81,33 @@ class ServedState:
         files = WithAssumedFiles(self.files, assumed_files) if assumed_files else self.files
         return self.router.route(request, files)
 
+    def what(self, route: Route) -> str:
+        """What kind of answer it is, and where it is from; "" without a server."""
+        answer = route.answer
+        if answer.kind == "pass":
+            return f"passed to {self._servers(answer.target or '')}"
+        if route.server is None:
+            return ""
+        what = f"{answer.kind} {answer.reason}" if answer.kind == "unknown" else str(answer.status)
+        if answer.kind in ("error", "unknown", "handler"):
+            return what
+        folder = answer.path if answer.kind == "listing" else ""
+        return f"{what} {answer.target or folder}"
+
     def visible(self, route: Route) -> VisibleResponse:
         """What a visitor gets of the answer, and an app of the request."""
         answer = route.answer
         headers = {name: value for name, value in _headers(route) if value != ""}
         if answer.kind == "pass":
-            passed = dict(_passed(route))
             uri = route.passed_uri.uri if route.passed_uri else None
-            target = self._servers(answer.target or "")
-            return VisibleResponse(f"passed to {target}", headers, uri or "", passed)
-        what = f"{answer.kind} {answer.reason}" if answer.kind == "unknown" else str(answer.status)
+            return VisibleResponse(headers, uri or "", dict(_passed(route)))
         if route.server is None or answer.kind == "error":
             cached = {name: value for name, value in headers.items() if name == "Cache-Control"}
-            return VisibleResponse(what if route.server else "", cached)
+            return VisibleResponse(cached)
         if answer.kind in ("unknown", "handler"):
-            return VisibleResponse(what, headers)
+            return VisibleResponse(headers)
         body = self.body(answer.path or "") if answer.kind == "file" else answer.body or ""
-        folder = answer.path if answer.kind == "listing" else ""
-        return VisibleResponse(f"{what} {answer.target or folder}", headers, body)
+        return VisibleResponse(headers, body)
 
     def _servers(self, target: str) -> str:
         scheme, _, rest = target.partition("://")
@@ -111,7 +120,6 @@ class ServedState:
 class VisibleResponse:
     """What is noticed of an answer: by a visitor, or by an app of its request."""
 
-    what: str
     headers: Mapping[str, str]
     body: str = ""
     passed: Mapping[str, str | None] = field(default_factory=dict)
@@ -152,7 +160,12 @@ def _changes_of(
             before.route(request, sample.assumed_files),
             after.route(request, sample.assumed_files),
         )
-        differs = _difference(before.visible(routes[0]), after.visible(routes[1]))
+        is_other = before.what(routes[0]) != after.what(routes[1])
+        differs = (
+            "another answer"
+            if is_other
+            else _difference(before.visible(routes[0]), after.visible(routes[1]))
+        )
         key = (without_lines(describe(routes[0])), without_lines(describe(routes[1])), differs)
         pairs.setdefault(key, []).append(routes)
     for (was, will_be, differs), routes_of_pair in pairs.items():
@@ -167,8 +180,6 @@ def _changes_of(
 
 def _difference(was: VisibleResponse, will_be: VisibleResponse) -> str:
     """What a visitor, or the app, notices; "" where nothing differs."""
-    if was.what != will_be.what:
-        return "another answer"
     parts = list(_changed(was.headers, will_be.headers))
     parts += [f"the app gets {part}" for part in _changed(was.passed, will_be.passed)]
     if was.passed and was.body != will_be.body:
