@@ -42,7 +42,15 @@ def _made(cls: type, *, kw_only: bool) -> type:
     compared = [field.name for field in fields if field.compare]
     made.__compared__ = staticmethod(attrgetter(*compared) if compared else type)
     made.__shown__ = tuple(field.name for field in fields if field.repr)
-    for name in ("__init__", "__eq__", "__hash__", "__repr__", "__setattr__", "__delattr__"):
+    for name in (
+        "__init__",
+        "__completed__",
+        "__eq__",
+        "__hash__",
+        "__repr__",
+        "__setattr__",
+        "__delattr__",
+    ):
         if name not in vars(cls):
             setattr(made, name, vars(_Value)[name])
     return cls
@@ -67,15 +75,23 @@ class _Value:
     __shown__: tuple[str, ...]
 
     def __init__(self, *values: Any, **given: Any) -> None:
-        named = dict(zip(self.__positional__, values, strict=False))
+        fields = dict(zip(self.__positional__, values, strict=False))
+        if given or len(fields) != len(self.__field_set__) or len(values) > len(fields):
+            fields = self.__completed__(fields, len(values), given)
+        self.__dict__.update(fields)
+
+    def __completed__(
+        self, named: dict[str, Any], values: int, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        """All fields, with their defaults. Errors: TypeError."""
         fields = {**self.__field_defaults__, **named, **given}
         for name, make in self.__factories__:
             if name not in fields:
                 fields[name] = make()
-        is_twice = len(named) != len(values) or not named.keys().isdisjoint(given)
+        is_twice = len(named) != values or not named.keys().isdisjoint(given)
         if is_twice or fields.keys() != self.__field_set__:
             raise TypeError(f"{type(self).__qualname__} has the fields {self.__field_names__}")
-        self.__dict__.update(fields)
+        return fields
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

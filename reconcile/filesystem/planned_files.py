@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from hashlib import sha256
 from posixpath import basename, dirname, join, normpath
 
@@ -26,7 +27,7 @@ from reconcile.filesystem.path import (
     upwards,
 )
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
-from reconcile.filesystem.place import Location
+from reconcile.filesystem.place import Location, Locator, locate
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.filesystem.read import glob, listdir
 from reconcile.filesystem.safe_path import DirectoryTrust, is_private, trust_given, unsafe_link
@@ -311,9 +312,13 @@ class PlannedFiles(Files):
 
     def locations(self, paths: Iterable[str]) -> dict[str, Location]:
         """See `Files.locations`."""
-        located = {path: self.locate(path) for path in paths}
-        found = super().locations({*located.values()})
-        return {path: found[at] for path, at in located.items()}
+        with explained("the places of protected directories cannot be examined"):
+            return {path: locate(self.locate(path), self._locator) for path in paths}
+
+    @cached_property
+    def _locator(self) -> Locator:
+        """A plan mounts nothing: one reading of the table of mounts is enough."""
+        return Locator()
 
     def scan(self, root: str, policy: PermissionPolicy, excluded: Collection[str] = ()) -> Scan:
         """See `Files.scan`."""
