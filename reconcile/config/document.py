@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
-
-from reconcile.dataclass import dataclass
 
 Loc = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
@@ -19,7 +17,7 @@ class Mark(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class YamlNode:
     """A scalar (its value), a mapping (its nodes by key) or a list (a tuple of nodes).
 

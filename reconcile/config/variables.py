@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
+from operator import is_
 from typing import Any
 
 from reconcile.config.diagnostics import Diagnostic, closest, suggest
@@ -110,7 +111,9 @@ class _Replacement:
     def node(self, node: YamlNode) -> YamlNode:
         """The node with all values below it replaced; keys stay as they are."""
         if isinstance(node.value, dict):
-            return replace(node, value={key: self.node(one) for key, one in node.value.items()})
+            items = {key: self.node(one) for key, one in node.value.items()}
+            is_same = all(map(is_, items.values(), node.value.values()))
+            return node if is_same else replace(node, value=items)
         if isinstance(node.value, tuple):
             return replace(node, value=tuple(map(self.node, node.value)))
         if isinstance(node.value, str) and "${var." in node.value:
