@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from posixpath import join
 from typing import Any, NamedTuple, Self
 
@@ -104,8 +105,11 @@ def locate(path: str, locator: Locator | None = None) -> Location:
 
     To compare places, never to act on them: any of it may change at any time.
     """
-    locator, real = locator or Locator(), os.path.realpath(path)
-    existing, missing = real, ""
+    locator = locator or Locator()
+    with suppress(OSError), closing(os.open(path, PIN_FOLLOWED)) as fd:
+        return locator.location(fd)
+    existing = real = os.path.realpath(path)
+    missing = ""
     while True:
         try:
             with closing(os.open(existing, PIN_FOLLOWED)) as fd:

@@ -169,6 +169,8 @@ class PlannedFiles(Files):
 
     def _entry(self, located: str) -> Entry | None:
         """What is planned there; ABSENT below what will be no directory."""
+        if not self._planned:
+            return None
         for above in ancestors(located):
             if isinstance(self._planned.get(above), bytes) or self._planned.get(above) is ABSENT:
                 return ABSENT

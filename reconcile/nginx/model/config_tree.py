@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property, lru_cache
+from sys import intern
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
@@ -176,7 +177,7 @@ def parse(data: bytes, path: str) -> ParsedFile:
     for statement in statements(data, path):
         kind, words, line, start, end = statement
         if kind in _SIMPLE:
-            siblings.append(Directive(words[0], tuple(words[1:]), path, line, start, end))
+            siblings.append(_directive(words, path, line, start, end))
         elif kind == "{":
             if refusal := _refusal(statement, outer):
                 raise NginxSyntaxError(refusal, path, 1 + data.count(b"\n", 0, end))
@@ -187,13 +188,26 @@ def parse(data: bytes, path: str) -> ParsedFile:
                 raise NginxSyntaxError('unexpected "}"', path, line)
             block = tuple(siblings)
             siblings, (_, words, line, start, _) = outer.pop()
-            siblings.append(Directive(words[0], tuple(words[1:]), path, line, start, end, block))
+            siblings.append(_directive(words, path, line, start, end, block))
         else:
             comments.append(Comment(line, start, end))
     if outer:
         last_line = 1 + data.count(b"\n")
         raise NginxSyntaxError('unexpected end of file, expecting "}"', path, last_line)
     return ParsedFile(path, data, tuple(siblings), tuple(comments))
+
+
+def _directive(
+    words: list[str],
+    path: str,
+    line: int,
+    start: int,
+    end: int,
+    block: tuple[Directive, ...] | None = None,
+) -> Directive:
+    # The files of a thousand sites consist of the same few words.
+    name, *args = map(intern, words)
+    return Directive(name, tuple(args), path, line, start, end, block)
 
 
 def _refusal(opening: Statement, outer: list[tuple[list[Directive], Statement]]) -> str:
