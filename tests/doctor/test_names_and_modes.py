@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from reconcile.doctor import access_log_findings
+from reconcile.system.logs import tail_with_rotated
 from tests.doctor.single_rule import found, noted
 from tests.support.ports import free_port
 from tests.support.real_nginx import running
@@ -73,6 +75,26 @@ def test_file_names_fix_ends_the_finding(tmp_path: Path) -> None:
 
     assert [] == found("file-names", tmp_path, STATIC.replace("MORE", ""))
     assert [NFC] == os.listdir(tmp_path / "static")
+
+
+def test_file_names_reads_each_log_once_however_many_folders_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def tail(path: str, limit: int) -> Iterator[tuple[str, list[str]]]:
+        """The end of a log, which is counted."""
+        read.append(path)
+        return tail_with_rotated(path, limit)
+
+    monkeypatch.setattr(access_log_findings, "tail_with_rotated", tail)
+    for number in range(5):
+        lay(tmp_path, "x", folder=f"f{number}")
+    folders = "".join(f"location /static/{n}/ {{ alias {tmp_path}/f{n}/; }} " for n in range(5))
+
+    found("file-names", tmp_path, f"server {{ access_log {tmp_path}/access.log; {folders} }}")
+
+    assert [f"{tmp_path}/access.log"] == read
 
 
 APART = {
