@@ -289,7 +289,7 @@ def modelled(systemd: ModelledSystemd, protection: str) -> Iterator[None]:
             patch.setattr(module, "check_listens", lambda tree, pid: ListenCheck())
         patch.setattr("reconcile.nginx.running.listen_check.check_listens", _no_listens)
         patch.setattr(reload, "_wait_for_tokens", lambda nginx, deadline: None)
-        patch.setattr(discover, "_build_text", lambda host, binary: BUILD)
+        patch.setattr(discover, "_build_text", lambda commands, binary: BUILD)
         patch.setattr(ConfigTest, "run", _refuse_what_cannot_be_read)
         yield
 

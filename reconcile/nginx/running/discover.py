@@ -22,6 +22,7 @@ from reconcile.nginx.model.modules import HTTP2, static_encodings
 
 if TYPE_CHECKING:
     from reconcile.system import Host
+    from reconcile.system.commands import Commands
     from reconcile.types import Encoding
 
 _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR)
@@ -101,7 +102,7 @@ class NginxInstallation:
     @property
     def build_text(self) -> str:
         """The output of `nginx -V`."""
-        return _build_text(self.host, self.binary)
+        return _build_text(self.host.commands, self.binary)
 
     @property
     def version(self) -> str:
@@ -175,9 +176,9 @@ class NginxInstallation:
 
 
 @lru_cache(maxsize=8)
-def _build_text(host: Host, binary: str) -> str:
-    # Takes 3 ms: run once per process.
-    return host.commands.run([binary, "-V"], timeout_s=10).stderr
+def _build_text(commands: Commands, binary: str) -> str:
+    # Takes 3 ms: run once for a host and the planned one.
+    return commands.run([binary, "-V"], timeout_s=10).stderr
 
 
 def discover(host: Host) -> NginxInstallation:
