@@ -1,11 +1,12 @@
 """A fleet of 200 hosts beside pyinfra and Ansible, and 10,000 simulated hosts.
 
-    python tests/benchmarks/bench_fleet.py [--hosts N] [--simulated N] [--ansible PROGRAM]
+    python tests/benchmarks/bench_fleet.py [--hosts N] [--rounds N] [--simulated N]
+                                           [--ansible PROGRAM]
 
 The hosts are addresses of this machine with one OpenSSH server; each tool runs the same program
-there, which answers at once, 50 hosts at a time. Whole processes, alternating, the median of three
-rounds. Ends with 1 where a bound is exceeded. Needs root, sshd, the extra `fleet`, and for
---ansible the `ansible` of any version.
+there, which answers at once, 50 hosts at a time. Whole processes, alternating, medians. Ends with
+1 where a bound is exceeded. Needs root, sshd, the extra `fleet`, and for --ansible the `ansible`
+of any version.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from bench_startup import RECONCILE, Run
 from tests.fleet.simulated import simulate
 from tests.support.open_ssh import OpenSsh
 
-ROUNDS = 3
 PARALLEL = 50
 OF_PYINFRA, BESIDE = 1.1, "pyinfra exec"
 SIMULATED_CPU_S, SIMULATED_MIB = 60, 400
@@ -61,10 +61,14 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--hosts", type=int, default=200)
     arguments.add_argument("--simulated", type=int, default=10_000)
+    arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--ansible", help="the program `ansible`")
     given = arguments.parse_args()
     held = []
-    for line in (*simulated_hosts(given.simulated), *real_hosts(given.hosts, given.ansible)):
+    for line in (
+        *simulated_hosts(given.simulated),
+        *real_hosts(given.hosts, given.rounds, given.ansible),
+    ):
         print(line, flush=True)
         held.append(line.holds)
     return 0 if all(held) else 1
@@ -78,14 +82,14 @@ def simulated_hosts(count: int) -> Iterator[Line]:
         yield Line(job, cpu_s, SIMULATED_CPU_S, "s", mib, SIMULATED_MIB)
 
 
-def real_hosts(count: int, ansible: str | None) -> Iterator[Line]:
+def real_hosts(count: int, rounds: int, ansible: str | None) -> Iterator[Line]:
     """The same program on hosts of OpenSSH by each tool."""
     if not count:
         return
     with tempfile.TemporaryDirectory() as name, sshd(Path(name)):
         commands = tools(Path(name), count, ansible)
         runs: dict[str, list[Run]] = {tool: [] for tool in commands}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for tool, command in commands.items():
                 runs[tool].append(run(Path(name), command))
     seconds = {tool: statistics.median(one.seconds for one in runs[tool]) for tool in runs}
