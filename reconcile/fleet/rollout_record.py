@@ -19,6 +19,7 @@ from reconcile.errors import LockHeld, ReconcileError, StalePlan
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.user_files import read_user_file, write_user_file
 from reconcile.fleet.answer import HostAnswer, State
+from reconcile.fleet.saved_document import without_texts
 
 INDEX, RECORD = "fleet.json", "record.jsonl"
 LARGEST_BYTES = 64 << 20
@@ -84,9 +85,10 @@ class SavedPlans:
             os.mkdir(join(self.path, "plans"), 0o700)
 
     def save(self, name: str, answer: HostAnswer) -> None:
-        """Save the plan of a host, and its document."""
+        """Save the plan of a host, and its document without the texts."""
         self._write(_plan_file(name), answer.saved_plan)
-        self._write(_document_file(name), json.dumps(answer.document).encode())
+        document = without_texts(answer.document or {})
+        self._write(_document_file(name), json.dumps(document).encode())
 
     def save_index(self, index: Index) -> None:
         """Save what was planned: from then on the folder can be applied."""
@@ -94,6 +96,12 @@ class SavedPlans:
 
     def read_index(self) -> Index:
         """What was planned. Errors: StalePlan where it is no such folder."""
+        if not os.path.exists(join(self.path, INDEX)):
+            raise StalePlan(
+                f"{self.path} holds no plans of a fleet",
+                f"there is no {INDEX} in it",
+                f"Plan first: reconcile fleet plan --out {self.path}. No host was contacted.",
+            )
         data = read_user_file(join(self.path, INDEX), LARGEST_BYTES)
         try:
             return Index.model_validate_json(data)

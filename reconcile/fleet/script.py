@@ -22,13 +22,17 @@ _STOP_S = 10
 # A controller that is gone must not end this before it has cleaned up.
 _TRAPS = "trap '' PIPE; trap 'exit 1' HUP INT TERM"
 
-# What a controller left that was killed before its second script is removed a day later.
+# What a controller left that was killed before its second script is removed a day later. What was
+# installed counts only while it is there.
 PREPARE = f"""umask 077
 find "${{TMPDIR:-/tmp}}" -maxdepth 1 -name 'reconcile-fleet.*' -user "$(id -u)" -mmin +1440 \\
   -exec rm -rf {{}} + 2>/dev/null
 dir=$(mktemp -d "${{TMPDIR:-/tmp}}/reconcile-fleet.XXXXXXXXXX") || exit 1
 printf '{HEADER}folder\\n%s\\n{HEADER}installed\\n' "$dir"
-cat {INSTALLED}/digest 2>/dev/null
+kind=none
+command -v reconcile >/dev/null && kind=deb
+[ -e {INSTALLED}/reconcile.pyz ] && kind=file
+grep "^$kind " {INSTALLED}/digest 2>/dev/null
 exit 0
 """
 
@@ -45,8 +49,13 @@ class InstalledProgram:
 
 def installed_deb(digest: str) -> InstalledProgram:
     """A package of Debian, installed once."""
-    install = 'mv "$program" "$program.deb" && apt-get -q install --yes "$program.deb" >&2'
-    return InstalledProgram(digest=digest, install=f"{install} </dev/null")
+    # What packages create as they are installed is for everybody, as with apt at a terminal.
+    apt = "umask 022; DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120"
+    install = f'({apt} install --yes "$program.deb" >&2 </dev/null)'
+    rest = f"rm -f {INSTALLED}/reconcile.pyz"
+    return InstalledProgram(
+        digest=digest, install=f'mv "$program" "$program.deb" && {install} && {rest}'
+    )
 
 
 def installed_file(digest: str) -> InstalledProgram:
