@@ -82,7 +82,7 @@ class _Applying:
             **{name: answer.outcome for name, answer in final.items()},
         }
         self._rollout = Rollout(self._order, outcomes)
-        self._new: set[str] = set()
+        self._to_verify_again = self._not_verified_again()
 
     def run(self) -> None:
         """Ask hosts up to the end or to a limit."""
@@ -116,13 +116,15 @@ class _Applying:
 
     def _finish(self, name: str, answer: HostAnswer) -> HostAnswer:
         self._record.finish(name, answer)
-        self._new.add(name)
+        self._to_verify_again.add(name)
         self.answers[name] = answer
         return self._on_answer(name, answer)
 
     def _verify_again(self, hosts: tuple[str, ...]) -> None:
         """Verify what this step applied, after the pause: some faults take a while to show."""
-        applied = [host for host in hosts if host in self._new and self._is_applied(host)]
+        applied = [
+            host for host in hosts if host in self._to_verify_again and self._is_applied(host)
+        ]
         if not applied:
             return
         time.sleep(self._session.fleet.rollout.pause)
@@ -131,6 +133,12 @@ class _Applying:
                 problem = f"applied, but after the pause: {answer.problem or 'checks fail'}"
                 worse = replace(answer, state=_state_after_pause(answer.state), problem=problem)
                 self._rollout.finish(name, self._finish(name, worse).outcome)
+
+    def _not_verified_again(self) -> set[str]:
+        """The hosts of the step in which the last run ended: the pause after it was not over."""
+        started = self._record.started
+        steps = (step for step in reversed(self._order.steps) if not started.isdisjoint(step))
+        return {host for host in next(steps, ()) if host in self._record.finished}
 
     def _is_applied(self, name: str) -> bool:
         return self.answers[name].state == "applied"

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconcile.errors import ReconcileError
+from reconcile.errors import LockHeld, ReconcileError
 from reconcile.fleet.answer import HostAnswer, State
 from reconcile.fleet.apply_rollout import Applied, apply_fleet
 from reconcile.fleet.rollout import Order, StopLimits
@@ -160,6 +160,29 @@ def test_a_host_whose_checks_fail_after_the_pause_stops_the_rest(
 
     assert {"a": "applied", "b": "failed", "c": "skipped"} == states(done)
     assert "after the pause" in done.answers["b"].problem
+
+
+def test_a_rollout_that_was_interrupted_in_its_pause_verifies_before_it_goes_on(
+    saved: SavedPlans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    with saved.record() as record:
+        for name in "ab":
+            record.start(name)
+            record.finish(name, HostAnswer("applied", 0))
+    verify: dict[str, State] = {"a": "failed", "b": "failed"}
+    limits = StopLimits(failed=1)
+    session = Scripted(dict.fromkeys("abc", "applied"), verify, limits=limits, pause=60)
+
+    done = apply(session, saved, dict.fromkeys("abc", "drift"), resumes=True)
+
+    # The second step had begun: the first one was verified again before.
+    assert {"a": "applied", "b": "failed", "c": "skipped"} == states(done)
+
+
+def test_a_folder_of_plans_is_applied_by_one_controller_at_a_time(saved: SavedPlans) -> None:
+    with saved.record(), pytest.raises(LockHeld, match="applies"), saved.record():
+        pass
 
 
 def test_a_host_that_was_not_planned_is_stale(saved: SavedPlans) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import time
@@ -17,9 +18,10 @@ from tests.lab import Lab
 
 pytestmark = [pytest.mark.host, pytest.mark.nightly]
 
-HOSTS = [f"web-{number}" for number in range(1, 21)]
+# Fewer on a machine that is busy: at least six.
+HOSTS = [f"web-{n}" for n in range(1, int(os.environ.get("RECONCILE_TEST_FLEET", "20")) + 1)]
 ALL_AT_ONCE = "{timeout: 5m, parallel: 20}"
-IN_STEPS = "{order: [{tags: [canary]}, 5, 100%], timeout: 5m, parallel: 20, stop: {failed: 1}}"
+IN_STEPS = "{order: [{tags: [canary]}, 4, 100%], timeout: 5m, parallel: 20, stop: {failed: 1}}"
 SECRET = "hunter2-correct-horse"
 SITE = """\
 version: 1
@@ -96,7 +98,7 @@ def test_twenty_clean_hosts_take_as_long_as_the_slowest(fleet: BootedFleet) -> N
 
     answer = fleet.fleet("plan")
 
-    print(f"20 clean hosts: {answer.took_s:.1f} s; the slowest: {answer.slowest_s:.1f} s")
+    print(f"{len(HOSTS)} clean hosts: {answer.took_s:.1f} s; the slowest: {answer.slowest_s:.1f} s")
     assert {"in_sync"} == set(answer.states.values()), answer.problems
     assert answer.took_s <= 1.5 * answer.slowest_s + 5
     assert {1} == {fleet.logins(name) for name in HOSTS}
@@ -122,21 +124,21 @@ def test_nothing_happens_elsewhere_where_the_canary_fails(fleet: BootedFleet) ->
 def test_a_failure_in_the_second_step_leaves_the_third_alone(fleet: BootedFleet) -> None:
     publish(fleet, "second step", fails_on="web-3")
     plans = saved_plans(fleet, HOSTS, IN_STEPS)
-    before = fleet.files(*HOSTS[5:])
+    before = fleet.files(*HOSTS[4:])
 
     answer = fleet.fleet("apply", plans)
 
     assert (6, "failed") == (answer.code, answer.states["web-3"]), answer.problems
-    assert {"applied"} == {answer.states[name] for name in ("web-1", "web-2", "web-4", "web-5")}
-    assert {"skipped"} == {answer.states[name] for name in HOSTS[5:]}
-    assert before == fleet.files(*HOSTS[5:])
+    assert {"applied"} == {answer.states[name] for name in ("web-1", "web-2", "web-4")}
+    assert {"skipped"} == {answer.states[name] for name in HOSTS[4:]}
+    assert before == fleet.files(*HOSTS[4:])
     assert "second step" == served(fleet, "web-1")
 
 
 def test_a_host_edited_by_hand_after_its_plan_refuses_and_the_others_go_on(
     fleet: BootedFleet,
 ) -> None:
-    hosts = HOSTS[5:9]
+    hosts = HOSTS[1:5]
     publish(fleet, "by hand")
     plans = saved_plans(fleet, hosts, ALL_AT_ONCE)
     fleet.hosts[hosts[0]].write("/var/www/shop/static/a.txt", "edited")
@@ -149,7 +151,7 @@ def test_a_host_edited_by_hand_after_its_plan_refuses_and_the_others_go_on(
 
 
 def test_of_two_controllers_each_host_obeys_one(fleet: BootedFleet) -> None:
-    hosts = HOSTS[9:13]
+    hosts = HOSTS[1:5]
     publish(fleet, "two controllers")
     plans = [saved_plans(fleet, hosts, ALL_AT_ONCE) for _ in range(2)]
     before = {name: applies(fleet, name) for name in hosts}
@@ -165,9 +167,9 @@ def test_of_two_controllers_each_host_obeys_one(fleet: BootedFleet) -> None:
 
 
 def test_hosts_that_are_off_or_hang_or_drip_do_not_hold_up_the_others(fleet: BootedFleet) -> None:
-    off, hanging, dripping, *others = HOSTS[13:20]
+    off, hanging, dripping, *others = HOSTS[:6]
     keys = "/root/.ssh/authorized_keys"
-    fleet.write("{timeout: 60s, parallel: 20}", HOSTS[13:20])
+    fleet.write("{timeout: 60s, parallel: 20}", HOSTS[:6])
     fleet.hosts[off].run("ip", "link", "set", "host0", "down")
     fleet.hosts[hanging].run("sh", "-c", "kill -STOP $(cat /run/sshd.pid)")
     drip = 'case "$SSH_ORIGINAL_COMMAND" in *sftp*) exec /usr/lib/openssh/sftp-server;;' + (
