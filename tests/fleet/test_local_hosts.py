@@ -111,7 +111,7 @@ class Hosts:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         with self.start(*arguments) as process:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=590)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
     def fleet(self, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -182,7 +182,7 @@ def test_a_killed_controller_goes_on_where_it_ended(tmp_path: Path) -> None:
     hosts.behave("a", f'[ "$1" = apply ] && touch {tmp_path}/began && sleep 1')
 
     with hosts.start("fleet", "apply", "plans") as controller:
-        wait_until((tmp_path / "began").exists, timeout_s=60)
+        wait_until((tmp_path / "began").exists, timeout_s=300)
         os.kill(controller.pid, signal.SIGKILL)
     code, document = hosts.fleet("apply", "plans", "--resume")
 
@@ -220,7 +220,7 @@ def test_a_controller_that_is_killed_again_and_again_applies_each_plan_once(
 
 
 def test_a_host_that_sends_anything_else_is_unknown(tmp_path: Path) -> None:
-    hosts = Hosts(tmp_path, "abcd", "{timeout: 3s}")
+    hosts = Hosts(tmp_path, "abcd", "{timeout: 10s}")
     hosts.behave("a", "head -c 50000000 /dev/zero | tr '\\0' x; exit 0")
     hosts.behave("b", "printf '\\033[2J\\n'; exit 0")
     hosts.behave("c", 'echo \'{"format_version": "2.0"}\'; exit 0')
@@ -229,7 +229,7 @@ def test_a_host_that_sends_anything_else_is_unknown(tmp_path: Path) -> None:
     code, document = hosts.fleet("drift")
 
     assert (1, {"unknown"}) == (code, set(hosts.states(document).values()))
-    assert document["hosts"]["d"]["elapsed_s"] < 20
+    assert document["hosts"]["d"]["elapsed_s"] < 60
     assert "format 2.0" in document["hosts"]["c"]["problem"]
 
 
