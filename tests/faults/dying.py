@@ -71,7 +71,7 @@ def live_until(number: int) -> _Life:
             if name == "open" and not args[1] & os.O_CREAT:
                 return effect(*args, **named)
             if life.spend():
-                _leave_half(name, effect, args)
+                leave_half(name, effect, args)
                 life.end()
             return effect(*args, **named)
 
@@ -82,7 +82,7 @@ def live_until(number: int) -> _Life:
     return life
 
 
-def _leave_half(name: str, effect: Callable[..., Any], args: tuple[Any, ...]) -> None:
+def leave_half(name: str, effect: Callable[..., Any], args: tuple[Any, ...]) -> None:
     if name == "write":
         # The worst moment: half of a line of the journal is on the disk.
         effect(args[0], bytes(args[1])[: len(args[1]) // 2])

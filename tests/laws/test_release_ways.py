@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,19 +17,27 @@ from reconcile.engine.apply_report import Report
 from reconcile.engine.model import Plan
 from reconcile.errors import ReconcileError
 from reconcile.resources import release
-from reconcile.system import Host
-from reconcile.system.step_run import StepFailed, StepRun
-from tests.laws.box import Box, Event, Yaml, a_box, memory_folder
+from reconcile.system.step_run import StepFailed
+from tests.laws.box import Box, Event, Yaml, a_box
 from tests.laws.generated_sites import a_few, one_of
+from tests.laws.modelled_release import (
+    INTO,
+    Picture,
+    a_site,
+    memory,
+    modelled_steps,
+    picture_of,
+    refuse_halves,
+)
 from tests.support.tally import TALLY
+
+__all__ = ["memory", "modelled_steps"]
 
 pytestmark = pytest.mark.process
 
-INTO = "srv/app"
 HASHED = "src/css/app.3f9c1a2b.css"
 MOST = 4
 """Transitions in one way."""
-Picture = dict[str, Any]
 Way = list[tuple[Event | None, Yaml]]
 
 STATIC = one_of(
@@ -97,38 +104,6 @@ def ways() -> st.SearchStrategy[Way]:
     return st.lists(st.tuples(EVENTS, yamls()), min_size=2, max_size=MOST)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def modelled_steps() -> Iterator[None]:
-    """Steps leave what depends on the source alone."""
-
-    def run(host: Host, step: StepRun) -> bytes:
-        made = Path(step.directory, "made")
-        made.mkdir(exist_ok=True)
-        source = Path(step.directory, "app.js")
-        (made / f"{step.number}.js").write_bytes(source.read_bytes() if source.exists() else b"")
-        return b"done\n"
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(release, "run_step", run)
-        patch.setattr(release, "stop_steps", lambda host, site: None)
-        yield
-
-
-@pytest.fixture(scope="module")
-def memory() -> Iterator[str]:
-    with memory_folder() as folder:
-        yield folder
-
-
-def _picture(box: Box) -> dict[str, Any]:
-    """The host, without the folders of releases: a rollback and a later one keep them."""
-    return {
-        name: facts
-        for name, facts in box.picture().items()
-        if not f"{INTO}/releases".startswith(name) and not name.startswith(f"{INTO}/releases/")
-    }
-
-
 def _planned(box: Box, yaml: Yaml) -> tuple[Plan | None, str]:
     try:
         plan = box.plan(yaml)
@@ -144,39 +119,22 @@ def _applied(box: Box, yaml: Yaml) -> Report | None:
         return None
 
 
-def _refuse_halves(box: Box, yaml: Yaml) -> None:
-    """One release runs, and is the one that the link and nginx name."""
-    running = {unit for unit in box.systemd.run if unit.startswith("gunicorn-a")}
-    if not yaml["sites"]:
-        assert set() == running
-        return
-    link = os.readlink(box.path(f"{INTO}/current"))
-    name = os.path.basename(link)
-    assert {f"gunicorn-a-{name}.service", f"gunicorn-a-{name}.socket"} == running
-    assert f"gunicorn-a-{name}.sock" in Path(box.path("nginx/sites-enabled/a.conf")).read_text()
-    assert not os.path.exists(f"{link}/.incomplete")
-    kept = os.listdir(box.path(f"{INTO}/releases"))
-    most = max(yaml["sites"]["a"]["app"]["release"].get("keep", 5), 2)
-    assert name in kept
-    assert len(kept) <= most, f"more than {most} are kept: {kept}"
-
-
 def take(box: Box, event: Event | None, yaml: Yaml, number: int) -> bool:
     """Apply one YAML by every law; whether it was applied."""
     if event:
         box.happen(event, str(number))
-    before, ran = _picture(box), box.processes()
+    before, ran = picture_of(box), box.processes()
     plan, why = _planned(box, yaml)
-    assert before == _picture(box), "a plan writes nothing"
+    assert before == picture_of(box), "a plan writes nothing"
     applied = _applied(box, yaml)
     assert (applied is None) == (plan is None or why != ""), f"candour: {why}"
     if applied is None or plan is None:
-        assert before == _picture(box), f"what is refused changes nothing: {why}"
+        assert before == picture_of(box), f"what is refused changes nothing: {why}"
         return False
     if applied.result == "rolled_back":
         # Whether a release holds what the YAML names in it is known once it is made.
         assert "host/srv/app/releases/" in applied.why, applied.why
-        assert (before, ran) == (_picture(box), box.processes())
+        assert (before, ran) == (picture_of(box), box.processes())
         return False
     assert applied.result in ("applied", "no_changes"), (applied.error, applied.why)
     counted = {str(one.ref) for one in applied.done} >= {
@@ -186,15 +144,15 @@ def take(box: Box, event: Event | None, yaml: Yaml, number: int) -> bool:
     left, why = _planned(box, yaml)
     assert left is not None, why
     assert [] == [(str(one.ref), one.reason) for one in left.changes], "fixpoint"
-    _refuse_halves(box, yaml)
-    after = _picture(box), box.processes()
+    refuse_halves(box, yaml)
+    after = picture_of(box), box.processes()
     if plan.changes:
         notes = box.roll_back(yaml)
         assert () == notes, "inverse"
         assert ran == box.processes(), "inverse"
-        _refuse_other_picture(before, after[0], _picture(box), yaml)
+        _refuse_other_picture(before, after[0], picture_of(box), yaml)
         assert _applied(box, yaml) is not None, "inverse"
-        assert after == (_picture(box), box.processes()), "inverse: another end"
+        assert after == (picture_of(box), box.processes()), "inverse: another end"
     return True
 
 
@@ -226,7 +184,7 @@ def follow(way: Way, memory: str) -> None:
     TALLY["transitions between releases"] += len(way)
     with a_box(memory) as box:
         done = [take(box, event, yaml, number) for number, (event, yaml) in enumerate(way)]
-        after = _picture(box), box.processes()
+        after = picture_of(box), box.processes()
     if not done[-1]:
         return
     with a_box(memory) as box:
@@ -234,7 +192,7 @@ def follow(way: Way, memory: str) -> None:
             if event and event[0] == "source":
                 box.happen(event, str(number))
         assert take(box, None, way[-1][1], len(way))
-        alone = _picture(box), box.processes()
+        alone = picture_of(box), box.processes()
     files, own = (
         {name: one for name, one in picture.items() if not _may_stay(name, way[-1][1])}
         for picture, _ in (after, alone)
@@ -250,32 +208,22 @@ def _may_stay(name: str, yaml: Yaml) -> bool:
     return stays and f"{name}/".startswith("www/")
 
 
-def _site(static: dict[str, Any], source: str = "@/src") -> dict[str, Any]:
-    gunicorn = {"module": "app:app", "python": "/usr/bin/python3"}
-    release = {"source": source, "into": f"@/{INTO}"}
-    return {
-        "server_names": ["a.test"],
-        "app": {"gunicorn": gunicorn, "release": release, "user": "www-data"},
-        "locations": {"/static/": {"role": "static", "dir": "@/www/static", **static}},
-    }
-
-
 def test_a_release_without_what_the_yaml_names_in_it_changes_nothing(memory: str) -> None:
     """What it holds is known once it is made: the files of the location are planned then."""
-    site = _site({"source": "{release}/css"}, source="@/rel1")
+    site = a_site({"source": "{release}/css"}, source="@/rel1")
     with a_box(memory) as box:
-        before = _picture(box)
+        before = picture_of(box)
 
         report = box.apply({"sites": {"a": site}})
 
         assert "rolled_back" == report.result
         assert "/css" in report.why
         assert "does not exist" in report.why
-        assert before == _picture(box)
+        assert before == picture_of(box)
 
 
 def test_a_folder_in_use_that_went_is_made_again_and_reported(memory: str) -> None:
-    yaml = {"sites": {"a": _site({"source": "{release}/css"})}}
+    yaml = {"sites": {"a": a_site({"source": "{release}/css"})}}
     with a_box(memory) as box:
         box.apply(yaml)
         release = os.path.realpath(box.path(f"{INTO}/current"))
@@ -296,7 +244,7 @@ def test_a_release_whose_step_failed_takes_no_space(
         raise StepFailed("exit status 1", b"")
 
     monkeypatch.setattr(release, "run_step", fail)
-    site = _site({"source": "{release}/css"})
+    site = a_site({"source": "{release}/css"})
     site["app"]["release"]["steps"] = [["/bin/false"]]
     with a_box(memory) as box:
         report = box.apply({"sites": {"a": site}})
@@ -328,7 +276,7 @@ def test_what_a_rollback_leaves_goes_once_its_time_is_over(
 
 def _keeping_for_a_week() -> Yaml:
     static = {"source": "{release}/css", "prune": True, "keep": "7d"}
-    return {"sites": {"a": _site(static)}}
+    return {"sites": {"a": a_site(static)}}
 
 
 @settings(max_examples=6)
