@@ -51,8 +51,7 @@ def _roll_back_all(steps: Sequence[tuple[Journal, HistoryEntry]], host: Host) ->
     for journal, _ in steps:
         journal.close()
     with uninterrupted():
-        pages = _open_pages([journal for journal, _ in steps])
-        undos = [undo for journal, _ in reversed(steps) for undo in journal.undos()]
+        undos, pages = _undos_and_pages([journal for journal, _ in steps])
         notes, problems = _undo_all(pages.without_their_files(undos), host)
         if problems:
             raise _rollback_incomplete(steps[0][0], problems)
@@ -121,8 +120,7 @@ def _rollback_applies(
 ) -> RolledBack:
     known = journals_by_number(host.state)
     # Read now: a journal is gone once everything in it is undone.
-    undos = [undo for row in reversed(applies) for undo in known[row.number].undos()]
-    pages = _open_pages([known[row.number] for row in applies])
+    undos, pages = _undos_and_pages([known[row.number] for row in applies])
     _refuse_impossible(undos, host)
     steps = [(known[row.number], _reversing_entry(row.entry, by)) for row in applies]
     for (journal, entry), row in zip(steps, applies, strict=True):
@@ -235,11 +233,12 @@ def _distinct(undos: Sequence[Undo]) -> Iterator[Undo]:
     yield from {canonical(to_json(undo)): undo for undo in undos}.values()
 
 
-def _open_pages(journals: Sequence[Journal]) -> OpenPages:
-    """What stays of these applies, the last one first."""
+def _undos_and_pages(journals: Sequence[Journal]) -> tuple[list[Undo], OpenPages]:
+    """What these applies did, in its order, and what of it stays; given the last one first."""
+    applies = [journal.undos() for journal in reversed(journals)]
     before = _ledger_before(journals[-1]).all_rows
     copies = {ref.name for ref in before if ref.kind == "assets"}
-    return OpenPages([journal.undos() for journal in reversed(journals)], copies)
+    return [undo for undos in applies for undo in undos], OpenPages(applies, copies)
 
 
 def _guard(steps: Sequence[Journal], host: Host) -> PlaceGuard:
