@@ -75,13 +75,13 @@ def test_it_ends_in_time(host: Host, tmp_path: Path) -> None:
 
 
 def test_of_an_endless_output_the_end_is_kept(host: Host, tmp_path: Path) -> None:
-    program = "for n in range(1_000_000): print('line', n)"
+    program = "print('a line\\n' * 1_000_000 + 'the end')"
 
-    output = run_step(host, step(tmp_path, program)).splitlines()
+    lines = run_step(host, step(tmp_path, program)).splitlines()
 
-    assert b"line 999999" == output[-1]
-    assert output[0].startswith(b"line ")
-    assert len(output) < 500_000
+    assert b"the end" == lines[-1]
+    assert {b"a line"} == set(lines[:-1])
+    assert len(lines) < 1_000_000
 
 
 ENDED = "Running as unit: reconcile-release-shop-1.service\nFinished with result: {}\nMain ..."
