@@ -148,7 +148,7 @@ def _sandbox_lines(writes: Sequence[str]) -> tuple[str, ...]:
         "PrivateDevices=yes",
         "RestrictSUIDSGID=yes",
         "SystemCallArchitectures=native",
-        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
         *(f"ReadWritePaths={path}" for path in writes),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from reconcile.system.http import (
@@ -18,6 +19,7 @@ from reconcile.system.http import (
     peer_of,
     read_answer,
 )
+from reconcile.system.sock_diag import Connection
 
 
 @dataclass
@@ -32,10 +34,11 @@ class HttpConnection:
     _sock: socket.socket | None = field(default=None, init=False)
 
     @property
-    def local_port(self) -> int:
-        """The port at this end; 0 without a connection."""
-        name = self._sock.getsockname() if self._sock else None
-        return int(name[1]) if isinstance(name, tuple) else 0
+    def ends(self) -> Connection | None:
+        """Its two ends; None where it is closed, at either end."""
+        with suppress(OSError):
+            return Connection.of(self._sock) if self._sock else None
+        return None
 
     def open(self) -> bool:
         """Connect; whether that worked."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from posixpath import basename, join, normpath
 
+from reconcile.system import sock_diag
 from reconcile.system.process_info import cwd_of
 from reconcile.system.processes import pids
 
@@ -65,30 +66,23 @@ def socket_owners(inodes: frozenset[int]) -> Iterator[tuple[int, int]]:
                         yield inode, pid
 
 
-def accepted_by(candidates: Iterable[int], port: int) -> dict[int, int]:
-    """The client's port of each connection to `port` of this machine → the process that has it.
+def accepted_by(
+    candidates: Iterable[int], connections: Sequence[sock_diag.Connection]
+) -> dict[int, int]:
+    """Our port of each connection to this machine → the process that has it.
 
     Only `candidates` are looked at; those of other users are visible to root only.
     """
-    inodes = dict(_established(port))
+    accepting = sock_diag.accepting_sockets(connections)
+    ports = {f"socket:[{inode}]": port for inode, port in accepting.items()}
     owners: dict[int, int] = {}
-    for pid in candidates:
+    for pid in candidates if ports else ():
         with suppress(OSError):
             for fd in os.scandir(f"/proc/{pid}/fd"):
                 with suppress(OSError):
-                    if (client := inodes.get(os.readlink(fd.path))) is not None:
-                        owners[client] = pid
+                    if (port := ports.get(os.readlink(fd.path))) is not None:
+                        owners[port] = pid
     return owners
-
-
-def _established(port: int) -> Iterator[tuple[str, int]]:
-    """Source: proc(5), /proc/net/tcp: addresses in hex, state 01, the inode as tenth field."""
-    local = f":{port:04X} "
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with suppress(OSError), open(table, encoding="ascii") as lines:
-            for row in (line.split() for line in lines if local in line):
-                if row[3] == "01" and row[1].endswith(local.strip()):
-                    yield f"socket:[{row[9]}]", int(row[2].rpartition(":")[2], 16)
 
 
 def is_socket(path: str) -> bool:

@@ -57,9 +57,10 @@ def _met(
     for _ in range(ROUNDS):
         added = [HttpConnection(target, timeout_s) for _ in range(PER_WORKER * len(workers) or 1)]
         opened += [connection for connection in added if connection.open()]
-        owners = accepted_by(workers, target.port)
-        for connection in opened:
-            pid = owners.get(connection.local_port)
+        by_ends = {ends: one for one in opened if (ends := one.ends) is not None}
+        owners = accepted_by(workers, tuple(by_ends))
+        for ends, connection in by_ends.items():
+            pid = owners.get(ends.own[1])
             if pid is not None:
                 met.setdefault(pid, connection)
         if len(met) == len(workers) or not opened or len(opened) >= MOST_CONNECTIONS:
