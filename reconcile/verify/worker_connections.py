@@ -58,7 +58,7 @@ def _met(
         added = [HttpConnection(target, timeout_s) for _ in range(PER_WORKER * len(workers) or 1)]
         opened += [connection for connection in added if connection.open()]
         by_ends = {ends: one for one in opened if (ends := one.ends) is not None}
-        owners = accepted_by(workers, tuple(by_ends))
+        owners = accepted_by([pid for pid in workers if pid not in met], tuple(by_ends))
         for ends, connection in by_ends.items():
             pid = owners.get(ends.own[1])
             if pid is not None:
