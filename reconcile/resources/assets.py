@@ -156,7 +156,7 @@ class Assets(Resource):
 
     def waits_for_switch(self) -> bool:
         """Whether it overwrites files of a version that visitors still get."""
-        return self.at_switch and self.diff is not None and bool(self.diff.replacing().copies)
+        return self.at_switch and self.diff is not None and self.diff.replaces_names
 
     def rewritten_paths(self) -> Iterable[tuple[str, Cause]]:
         """Every file that is copied, compressed anew or removed."""
@@ -164,7 +164,7 @@ class Assets(Resource):
             return
         for copy in self.diff.copies:
             yield join(self.path, copy.path), "drift" if copy.changed_side == "host" else "pending"
-        for path in (*self.diff.stale, *self.diff.extraneous):
+        for path in (*self.diff.stale, *self.diff.extraneous, *self.diff.cleared):
             yield join(self.path, path), "pending"
 
     def replaced_paths(self) -> Iterable[str]:
@@ -175,7 +175,8 @@ class Assets(Resource):
         old = (copy.path for copy in self.diff.copies if not copy.is_new)
         for path in (*self.diff.folders, *(join(one, "new") for one in new), *old):
             yield join(self.path, path)
-        yield from (join(self.path, path) for path in self.diff.stale)
+        for path in (*self.diff.stale, *self.diff.cleared, *self.diff.cleared_folders):
+            yield join(self.path, path)
         yield from self.pruned_paths()
 
     def repermitted_paths(self) -> Iterable[str]:
@@ -455,7 +456,7 @@ class Assets(Resource):
         """The files that were copied, or those that are no longer in the source."""
         if after is None:
             return self.total or 0
-        return 0 if self.diff is None else len(self.diff.extraneous)
+        return 0 if self.diff is None else len(self.diff.extraneous) + len(self.diff.cleared)
 
     def file_count(self) -> int:
         """The files of the copy that the source has, and those that an apply removes."""

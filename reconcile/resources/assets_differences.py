@@ -33,6 +33,7 @@ class Difference(NamedTuple):
 
 def differences_of(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
     """Each path that an apply creates, updates or deletes, in the order of its steps."""
+    yield from _cleared(found)
     yield from (Difference(f"{path}/", "missing", "source", "create") for path in found.folders)
     yield from (_copy_difference(copy) for copy in found.copies)
     for path, reason in found.stale.items():
@@ -42,6 +43,15 @@ def differences_of(found: SyncDiff, wanted: Assets) -> Iterator[Difference]:
         yield Difference(path, what, "source", "delete")
     names = Accounts()
     yield from (_owner_difference(one, wanted, names) for one in found.deviations)
+
+
+def _cleared(found: SyncDiff) -> Iterator[Difference]:
+    kinds = dict.fromkeys((copy.path for copy in found.copies), "becomes a file")
+    kinds |= dict.fromkeys(found.folders, "becomes a directory")
+    for path in found.cleared:
+        yield Difference(path, kinds.get(path, "its directory goes"), "source", "delete")
+    for path in found.cleared_folders:
+        yield Difference(f"{path}/", kinds.get(path, "its directory goes"), "source", "delete")
 
 
 def _copy_difference(copy: FileCopy) -> Difference:

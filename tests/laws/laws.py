@@ -217,6 +217,8 @@ def _paths_of(change: Change) -> Iterator[str]:
         diff = (change.before or subject).diff if change.after else None
         if diff is not None:
             found: Iterable[str] = (
+                *diff.cleared,
+                *diff.cleared_folders,
                 *diff.folders,
                 *(copy.path for copy in diff.copies),
                 *diff.stale,

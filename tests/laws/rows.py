@@ -420,6 +420,17 @@ ROWS: dict[str, list[Step]] = {
         step(sites=site(app={"gunicorn": GUNICORN, "service": "web.service"})),
         step(paths={"@/units/web.service": {"content": "[Service]\nExecStart=/bin/false\n"}}),
     ],
+    "copied files and directories that change places, in the source": [
+        step(sites=site(files={"role": "static", "dir": "@/www/static", "source": "@/src"})),
+        step(
+            ("remove", "src/css"),
+            ("source", "src/css"),
+            ("remove", "src/app.js"),
+            ("source", "src/app.js/deep/main.js"),
+            sites=site(files={"role": "static", "dir": "@/www/static", "source": "@/src"}),
+        ),
+        step(),
+    ],
     "a service of gunicorn that passes to another site": [
         step(sites=site(app={"gunicorn": GUNICORN, "service": "web.service"})),
         step(

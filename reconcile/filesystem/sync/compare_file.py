@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from posixpath import join
 from typing import TypeGuard
 
 from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.openat import DirectoryCursor
+from reconcile.filesystem.openat import NO_LISTING, DirectoryCursor, Listing
 from reconcile.filesystem.permissions import PermissionDeviation, may_change_owner, may_restrict
 from reconcile.filesystem.read import CHUNK, open_file
 from reconcile.filesystem.safe_path import PinnedName
@@ -108,6 +108,10 @@ class FileComparison:
         """Whether the copy at `path` holds exactly `data`."""
         with self.open_copy(path) as fd:
             return os.pread(fd, len(data) + 1, 0) == data
+
+    def list_copy(self, folder: str) -> AbstractContextManager[Listing]:
+        """The names in a directory of the copy. Errors: OSError."""
+        return nullcontext(NO_LISTING) if self.cursor is None else self.cursor.listing(folder)
 
     def open_copy(self, path: str) -> AbstractContextManager[int]:
         """The copy at `path`, open for reading."""

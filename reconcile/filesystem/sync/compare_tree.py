@@ -28,8 +28,9 @@ from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import stat_of
 from reconcile.filesystem.safe_path import DirectoryTrust
-from reconcile.filesystem.sync.compare_file import FileComparison, wrong_kind_in_copy
+from reconcile.filesystem.sync.compare_file import FileComparison
 from reconcile.filesystem.sync.hashed_name import holds_hash
+from reconcile.filesystem.sync.kind_change import KindChange
 from reconcile.filesystem.sync.manifest import COPY, Signature, SyncManifest
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison
 from reconcile.filesystem.sync.quick_check import QuickCheck, original_name
@@ -89,6 +90,7 @@ class TreeComparison:
         self.source, self.request, self.manifest, self.cursor = source, request, manifest, cursor
         self.progress = progress
         self.files = FileComparison(source, request, manifest, cursor)
+        self.kinds = KindChange(self.files, self._is_excluded)
         self.precompressed = PrecompressedComparison(self.files)
         self._dropped = manifest.dropped if request.keep_s is not None else {}
         self.below: list[DirectoryPair] = []
@@ -256,13 +258,18 @@ class TreeComparison:
         elif stat.S_ISDIR(copy.st_mode):
             self.files.compare_owner(path, copy)
         else:
-            raise wrong_kind_in_copy(join(self.request.root, path), "a directory")
-        below = DirectoryPair(path, original.source_path, copy is not None, linked or pair.linked)
+            self.kinds.to_directory(path, copy)
+            self.found.folders.append(path)
+        has_copy = copy is not None and stat.S_ISDIR(copy.st_mode)
+        below = DirectoryPair(path, original.source_path, has_copy, linked or pair.linked)
         self.below.append(below)
 
     def _compare_file(self, path: str, original: Original, copy: os.stat_result | None) -> bool:
         """Whether it has to be written."""
         files, size = self.files, original.st.st_size
+        if copy is not None and stat.S_ISDIR(copy.st_mode):
+            self.kinds.to_file(path)
+            copy = None
         if files.is_file(copy, path, size) and files.is_equal(path, original, copy):
             files.record_match(path, original.signature, copy)
             return False

@@ -110,7 +110,10 @@ def sync(
         _open_source(request.source, guard, refuse=True) as source,
         directory_cursor(request.root, guard) as cursor,
     ):
-        batch = WriteBatch(recorder, request.root, cursor, found.replaced, found.extraneous_folders)
+        leaving = (*found.cleared_folders, *found.extraneous_folders)
+        batch = WriteBatch(recorder, request.root, cursor, found.replaced, leaving)
+        batch.remove_files(found.cleared)
+        batch.remove_empty_directories(found.cleared_folders)
         batch.create_directories(found.folders, request.policy)
         # First, so that no stale sibling outlives the file it was made of.
         batch.remove_files(list(found.stale))

@@ -190,6 +190,11 @@ class SyncManifest:
                     reached.append(folder)
         return frozenset(reached)
 
+    def is_as_written(self, path: str) -> bool:
+        """Whether reconcile wrote this file, and it still holds that."""
+        digest = self.digest(path)
+        return digest != NOT_WRITTEN and self._holds(path, f"sha256:{digest.hex()}")
+
     def _holds(self, path: str, digest: str) -> bool:
         at, row = join(self.root, path), self.row(path)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from posixpath import dirname
@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.path import upwards
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.scan_result import Examples
 from reconcile.filesystem.sync.source import NotCopied
@@ -95,6 +96,10 @@ class TooManyFiles(HostError):
 class SyncDiff:
     """All that differs, and so all that an apply does; paths are relative to the root."""
 
+    cleared: list[str] = field(default_factory=list)
+    """Files that go first, since a directory takes the place of them, or of one above them."""
+    cleared_folders: list[str] = field(default_factory=list)
+    """Directories that go first, since a file takes the place of them, or of one above them."""
     folders: list[str] = field(default_factory=list)
     copies: list[FileCopy] = field(default_factory=list)
     stale: dict[str, Stale] = field(default_factory=dict)
@@ -130,7 +135,8 @@ class SyncDiff:
         """How many paths an apply would change."""
         folders = len(self.folders) + len(self.extraneous_folders)
         files = len(self.copies) + len(self.stale) + len(self.extraneous)
-        return folders + files + len(self.deviations)
+        cleared = len(self.cleared) + len(self.cleared_folders)
+        return cleared + folders + files + len(self.deviations)
 
     @property
     def changes_contents(self) -> bool:
@@ -155,19 +161,34 @@ class SyncDiff:
 
     def adding(self) -> SyncDiff:
         """Of `without_pruning`, what takes no name that is served already."""
-        late = self._overwritten()
-        copies = [copy for copy in self.copies if copy.file not in late]
-        return replace(self.without_pruning(), copies=copies, stale={})
+        taken = self._taken()
+        copies = [copy for copy in self.copies if not _is_taken(copy.file, taken)]
+        folders = [folder for folder in self.folders if not _is_taken(folder, taken)]
+        early = replace(self.without_pruning(), copies=copies, folders=folders, stale={})
+        return replace(early, cleared=[], cleared_folders=[])
 
     def replacing(self) -> SyncDiff:
         """What `adding` leaves out."""
-        late = self._overwritten()
-        copies = [copy for copy in self.copies if copy.file in late]
-        return replace(self.pruning(), copies=copies, stale=self.stale)
+        taken = self._taken()
+        return replace(
+            self.pruning(),
+            copies=[copy for copy in self.copies if _is_taken(copy.file, taken)],
+            folders=[folder for folder in self.folders if _is_taken(folder, taken)],
+            stale=self.stale,
+            cleared=self.cleared,
+            cleared_folders=self.cleared_folders,
+            unconfirmed=[*self.extraneous, *self.cleared],
+        )
 
-    def _overwritten(self) -> frozenset[str]:
-        """The files that get another content; their compressed siblings change with them."""
-        return frozenset(copy.file for copy in self.copies if not copy.is_new)
+    @property
+    def replaces_names(self) -> bool:
+        """Whether `adding` leaves out more than what is removed."""
+        return bool(self._taken())
+
+    def _taken(self) -> frozenset[str]:
+        """Files that get another content, and names that become another kind."""
+        overwritten = (copy.file for copy in self.copies if not copy.is_new)
+        return frozenset((*overwritten, *self.cleared, *self.cleared_folders))
 
     def _is_leaving(self, path: str) -> bool:
         return dirname(path) in self.extraneous_folders
@@ -180,13 +201,17 @@ class SyncDiff:
         copies = [(one.path, one.encoding, one.content.hex()) for one in self.copies]
         replaced = sorted((path, packed.hex()) for path, packed in self.replaced.items())
         paths = [self.folders, sorted(self.stale), self.extraneous, self.extraneous_folders]
+        paths += (
+            [self.cleared, self.cleared_folders] if self.cleared or self.cleared_folders else []
+        )
         return f"sha256:{sha256(ascii([copies, replaced, paths]).encode()).hexdigest()}"
 
     def merge(self, other: SyncDiff) -> None:
         """Add what another process found."""
-        for name in ("folders", "copies", "extraneous", "deviations", "unconfirmed"):
+        for name in ("folders", "copies", "extraneous", "extraneous_folders", "deviations"):
             getattr(self, name).extend(getattr(other, name))
-        self.extraneous_folders += other.extraneous_folders
+        for name in ("cleared", "cleared_folders", "unconfirmed"):
+            getattr(self, name).extend(getattr(other, name))
         for examples in ("kept", "skipped", "mounts", "too_deep"):
             getattr(self, examples).merge(getattr(other, examples))
         self.not_copied.merge(other.not_copied)
@@ -203,6 +228,8 @@ class SyncDiff:
         removable = [path for path in self.extraneous_folders if path not in self.blocked_folders]
         return replace(
             self,
+            cleared=sorted(self.cleared, key=os.fsencode),
+            cleared_folders=sorted(self.cleared_folders, key=os.fsencode),
             folders=sorted(self.folders, key=os.fsencode),
             copies=sorted(self.copies, key=_by_path),
             stale={path: self.stale[path] for path in sorted(self.stale, key=os.fsencode)},
@@ -210,6 +237,11 @@ class SyncDiff:
             extraneous_folders=sorted(removable, key=os.fsencode),
             deviations=sorted(self.deviations, key=_by_path),
         )
+
+
+def _is_taken(path: str, taken: Set[str]) -> bool:
+    """Whether its name, or that of a directory above it, is among those `taken`."""
+    return any(name.removeprefix("/") in taken for name in upwards(f"/{path}"))
 
 
 def _by_path(one: FileCopy | PermissionDeviation) -> bytes:
