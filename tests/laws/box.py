@@ -222,6 +222,14 @@ class Box:
         elif os.path.isdir(path) and not self.mounts:
             shutil.rmtree(path)
 
+    def _turn(self, name: str, *, unique: str) -> None:
+        """Let a file become a directory with a file in it, or a directory become a file."""
+        path = self.path(name)
+        was_directory = os.path.isdir(path)
+        self._remove(name, unique=unique)
+        if not os.path.lexists(path):
+            self._source(name if was_directory else f"{name}/main.js", unique=unique)
+
     def _link(self, name: str, target: str, *, unique: str) -> None:
         path = Path(self.path(name))
         if path.parent.is_dir() and not os.path.lexists(path):

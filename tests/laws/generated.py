@@ -233,6 +233,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.tuples(st.just("edit"), st.sampled_from(EDITED)),
     st.tuples(st.just("remove"), st.sampled_from(REMOVED)),
     st.tuples(st.just("source"), st.sampled_from(CHANGED_SOURCES)),
+    st.tuples(st.just("turn"), st.sampled_from(("src/css", "src/app.js", "rel1/static/css"))),
     st.tuples(
         st.just("link"),
         st.sampled_from(("www/static", "www/shop", "www/static/css", "current", "etc/app")),

@@ -423,10 +423,8 @@ ROWS: dict[str, list[Step]] = {
     "copied files and directories that change places, in the source": [
         step(sites=site(files={"role": "static", "dir": "@/www/static", "source": "@/src"})),
         step(
-            ("remove", "src/css"),
-            ("source", "src/css"),
-            ("remove", "src/app.js"),
-            ("source", "src/app.js/deep/main.js"),
+            ("turn", "src/css"),
+            ("turn", "src/app.js"),
             sites=site(files={"role": "static", "dir": "@/www/static", "source": "@/src"}),
         ),
         step(),
