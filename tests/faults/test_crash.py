@@ -165,6 +165,38 @@ def test_killed_at_any_effect_one_rerun_converges(
         refuse_remains(machine)
 
 
+def copied(machine: Machine) -> Site:
+    source = str(Path(machine.root).with_name("source"))
+    path = machine.path("static")
+    return Directory(path=path, mode=0o755), Assets(path=path, source=source)
+
+
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.nightly)])
+def test_killed_while_files_become_directories_and_the_reverse(
+    machine: Machine, memory: Path, step: int
+) -> None:
+    source = Path(machine.root).with_name("source")
+    (source / "docs").mkdir(parents=True)
+    for name in ("app", "docs/one.html"):
+        (source / name).write_text(name)
+    machine.apply(*copied(machine))
+    for name in ("app", "docs/one.html"):
+        (source / name).unlink()
+    (source / "docs").rmdir()
+    (source / "docs").write_text("one file")
+    (source / "app").mkdir()
+    (source / "app/main.js").write_text("main")
+    stage = Replay(memory / "box", memory / "copy")
+    before = timeless(machine.manifest())
+    assert "applied" == machine.apply(*copied(machine)).result
+    after = timeless(machine.manifest())
+
+    for number in stage.kills(lambda: machine.apply(*copied(machine)), step=step):
+        machine.recover()
+        assert timeless(machine.manifest()) in (before, after), f"killed at effect {number}"
+        refuse_remains(machine)
+
+
 @pytest.mark.parametrize(
     ("first", "step", "step_again"),
     [
