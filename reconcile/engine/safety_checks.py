@@ -47,6 +47,9 @@ def with_errors(plan: Plan, errors: Sequence[ReconcileError]) -> Plan:
 
 def _refusal_finding(error: ReconcileError) -> Finding:
     fix = error.fix.removesuffix("Nothing was changed.").strip()
+    if fix and not fix.endswith("."):
+        # A command: what follows must not become a part of it.
+        fix += "."
     evidence = (error.why,) if error.why else ()
     return Finding(
         error.rule, "error", error.what, evidence, f"{fix} Apply refuses until then.".lstrip()
