@@ -269,8 +269,8 @@ class _ApplyRun:
             return
         if bad:
             self.restored = False
-            names = ", ".join(check.name for check in merged_versions(bad))
-            self.add_note(f"Still failing after the rollback: {names}")
+            found = failure_reasons(merged_versions(bad))
+            self.add_note(f"Still failing after the rollback: {found}")
 
     def _commit(self, journal: Journal, result: ApplyResult, error: str = "") -> None:
         """Fix the outcome: from here on nothing is rolled back."""

@@ -197,7 +197,7 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
             flush((undo.folder for undo in undos if undo.folder), skips_links=True)
     except ReconcileError as error:
         problems.append(in_one_line(error))
-    return tuple(filter(None, notes)), tuple(problems)
+    return tuple(dict.fromkeys(filter(None, notes))), tuple(problems)
 
 
 def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:

@@ -268,7 +268,7 @@ class TestRollback:
         report = machine.apply(*a_site(machine), verify=down)
 
         assert down() == report.checks
-        assert ("Still failing after the rollback: GET /",) == report.notes
+        assert ("Still failing after the rollback: GET /: 502 from nginx",) == report.notes
 
     def test_without_rollback_completed_changes_stay_and_are_owned(self, machine: Machine) -> None:
         report = machine.apply(*a_site(machine), Trap(spring=refuse), roll_back=False)

@@ -6,12 +6,14 @@ what was stopped or disabled, and what ran from an older unit file, once that fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.undo import Stage, Undo, undo_record
-from reconcile.system.services import UnitStatus
+from reconcile.system.services import ServiceFailed, UnitStatus
 from reconcile.system.services.triggers import stop_service_of
 from reconcile.system.services.waiting import STABLE_S, wait_until_stable
 
@@ -65,15 +67,13 @@ class ActiveBefore(UnitUndo):
 
     def undo(self, host: Host) -> str:
         """Start or stop the unit, unless it is in that state; see `Undo.undo`."""
-        status = host.services.status(self.unit)
+        services, status = host.services, host.services.status(self.unit)
         if self.active and not status.active:
-            started = stop_service_of(host.services, self.unit)
-            host.services.start(self.unit)
-            if started:
-                host.services.start(started)
+            started = stop_service_of(services, self.unit)
+            return _running(services.start, self.unit) or _running(services.start, started)
         if not self.active and not status.is_stopped:
-            host.services.stop(self.unit)
-            host.services.forget(self.unit)
+            services.stop(self.unit)
+            services.forget(self.unit)
         return ""
 
 
@@ -150,7 +150,7 @@ class UnitFileBefore(UnitUndo):
             return ""
         now = host.services.status(self.unit)
         if self.active and (now.main_pid, now.started_at) != (self.main_pid, self.started_at):
-            host.services.restart(self.unit)
+            return _running(host.services.restart, self.unit)
         return ""
 
 
@@ -190,6 +190,20 @@ class CodeBefore(UnitUndo):
         except ReconcileError as error:
             return f"{self.unit} does not run: {error.what}; {fix}"
         return f"{self.unit} runs the code that lies in {self.folder_of_code} now: {fix}"
+
+
+def _running(start: Callable[[str], None], unit: str) -> str:
+    """Start `unit`, if any; why it does not run with its restored files, "" where it does.
+
+    That is no reason to refuse every later apply: one of them may bring what it lacks.
+    """
+    try:
+        if unit:
+            start(unit)
+    except ServiceFailed as error:
+        fix = "Remove the cause, then apply again."
+        return f"{unit} does not run with its restored files: {in_one_line(error)}. {fix}"
+    return ""
 
 
 def record_active(host: Host, status: UnitStatus) -> None:

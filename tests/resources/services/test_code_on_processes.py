@@ -15,6 +15,7 @@ from reconcile.filesystem.undo import from_json
 from reconcile.resources.service import Service
 from reconcile.system import Host
 from reconcile.system.planned_host import PlannedHost
+from reconcile.system.services.service_undo import ActiveBefore, UnitFileBefore
 from tests.support.process_manager import Journal, WriteUnit
 
 pytestmark = pytest.mark.process
@@ -272,3 +273,19 @@ def test_new_code_that_fails_its_check_leaves_the_old_process_running(
 
     assert "SyntaxError" in failed.value.why
     assert before == pid(host)
+
+
+@pytest.mark.parametrize("was_active", [True, False], ids=["restarted", "stopped"])
+def test_a_service_that_its_restored_files_do_not_start_is_reported_and_blocks_nothing(
+    host: Host, service: Service, code: Path, was_active: bool
+) -> None:
+    status = host.services.status(UNIT)
+    host.services.stop(UNIT)
+    (code / "app.py").write_text("raise SystemExit('its database is gone')")
+    before = UnitFileBefore(UNIT, True, status.main_pid, status.started_at)
+
+    note = (before if was_active else ActiveBefore(UNIT, True)).undo(host)
+
+    assert note.startswith(f"{UNIT} does not run with its restored files: ")
+    assert "its database is gone" in note
+    assert "Remove the cause, then apply again." in note
