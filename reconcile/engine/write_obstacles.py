@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,17 @@ def _obstacles(plan: Plan, world: PlannedHost) -> Iterator[HostError]:
     known = WriteObstacles()
     yield from _only(known.filling(world.state.path, RESERVE_BYTES))
     for change in plan.changes:
-        now = change.before or change.subject
         for path in islice(_replaced(change), MOST_EXAMINED):
-            yield from _only(known.replacing(world.files.locate(path, follow=False)))
-        for path in islice((*_repermitted(change), *now.repermitted_paths()), MOST_EXAMINED):
-            yield from _only(known.setting_permissions(world.files.locate(path)))
+            yield from _only(known.replacing(_located(world, path, follow=False)))
+        for path in islice(_repermitted(change), MOST_EXAMINED):
+            yield from _only(known.setting_permissions(_located(world, path, follow=True)))
+
+
+def _located(world: PlannedHost, path: str, *, follow: bool) -> str:
+    # What is no safe way there is refused elsewhere, with its own reason.
+    with suppress(HostError):
+        return world.files.locate(path, follow=follow)
+    return path
 
 
 def _only(error: HostError | None) -> Iterator[HostError]:
@@ -55,6 +62,7 @@ def _replaced(change: Change) -> Iterator[str]:
 def _repermitted(change: Change) -> Iterator[str]:
     if change.subject.is_name_removed and _is_metadata_only(change):
         yield change.ref.name
+    yield from (change.before or change.subject).repermitted_paths()
 
 
 def _is_metadata_only(change: Change) -> bool:

@@ -137,4 +137,4 @@ def test_what_another_resource_manages_there_stays(
     with pytest.raises(HostError, match="is in the way") as refused:
         wanted.observe(machine.host)
 
-    assert f"{managed} is not as reconcile copied it" == refused.value.why
+    assert f"{managed} is declared by itself" == refused.value.why

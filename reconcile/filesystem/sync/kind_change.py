@@ -51,15 +51,18 @@ class KindChange:
 
     def _refuse(self, path: str, top: str, wanted: str, *, is_own: bool) -> None:
         root, is_hidden = self._files.request.root, path.rpartition("/")[2].startswith(".")
-        is_kept = is_hidden or self._is_excluded(path) or path.count("/") >= DEEPEST
+        if self._is_excluded(path):
+            raise in_the_way(join(root, top), wanted, f"{join(root, path)} is declared by itself")
+        is_kept = is_hidden or path.count("/") >= DEEPEST
         if is_kept or not (is_own or self._files.request.prune):
-            raise in_the_way(join(root, top), wanted, join(root, path))
+            why = f"{join(root, path)} is not as reconcile copied it"
+            raise in_the_way(join(root, top), wanted, why)
 
 
-def in_the_way(path: str, wanted: str, holds: str) -> HostError:
+def in_the_way(path: str, wanted: str, why: str) -> HostError:
     """The error for what a copy does not remove, at `path` or below it."""
     return HostError(
         what=f"{path} is in the way: the source has {wanted} there",
-        why=f"{holds} is not as reconcile copied it",
+        why=why,
         fix="Move it away, or rename it in the source.",
     )
