@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from reconcile.filesystem.host_error import HostError
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from tests.support.machine import Machine
+
+pytestmark = pytest.mark.process
 
 Act = Callable[[Path], object]
 
@@ -125,6 +128,22 @@ def test_with_prune_whatever_the_source_does_not_have_goes(
     apply(machine, replace(assets, prune=True))
 
     assert ["app", "app/deep", "app/deep/main.js", "docs"] == names(copied)
+
+
+def test_nothing_is_cleared_around_a_mount(
+    machine: Machine, assets: Assets, copied: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads/photo.jpg").write_text("a photo")
+    target = copied / "docs/intro"
+    subprocess.run(["mount", "--bind", tmp_path / "uploads", target], check=True)
+    try:
+        with pytest.raises(HostError, match="is in the way") as refused:
+            replace(assets, prune=True).observe(machine.host)
+    finally:
+        subprocess.run(["umount", target], check=True)
+
+    assert f"{target} cannot be cleared: it is on another filesystem" == refused.value.why
 
 
 @pytest.mark.parametrize("prune", [False, True])

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from posixpath import join
 
-from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.host_error import HostError, cause
 from reconcile.filesystem.sync.compare_file import FileComparison
 from reconcile.filesystem.walk import DEEPEST
 
@@ -32,17 +32,24 @@ class KindChange:
 
     def _clear_directory(self, folder: str, top: str) -> None:
         self._refuse(folder, top, "a file", is_own=folder in self._files.manifest.folders)
-        with self._files.list_copy(folder) as at:
-            found = {
-                join(folder, name): os.stat(name, dir_fd=at.fd, follow_symlinks=False)
-                for name in at.names
-            }
-        for path, copy in sorted(found.items()):
+        for path, copy in sorted(self._listed(folder, top).items()):
             if stat.S_ISDIR(copy.st_mode):
                 self._clear_directory(path, top)
             else:
                 self._clear_file(path, copy, top, "a file")
         self._files.found.cleared_folders.append(folder)
+
+    def _listed(self, folder: str, top: str) -> dict[str, os.stat_result]:
+        try:
+            with self._files.list_copy(folder) as at:
+                return {
+                    join(folder, name): os.stat(name, dir_fd=at.fd, follow_symlinks=False)
+                    for name in at.names
+                }
+        except OSError as error:
+            root = self._files.request.root
+            why = f"{join(root, folder)} cannot be cleared: {cause(error)}"
+            raise in_the_way(join(root, top), "a file", why) from error
 
     def _clear_file(self, path: str, copy: os.stat_result, top: str, wanted: str) -> None:
         self._refuse(path, top, wanted, is_own=self._files.manifest.is_as_written(path))

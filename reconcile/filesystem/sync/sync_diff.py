@@ -201,9 +201,8 @@ class SyncDiff:
         copies = [(one.path, one.encoding, one.content.hex()) for one in self.copies]
         replaced = sorted((path, packed.hex()) for path, packed in self.replaced.items())
         paths = [self.folders, sorted(self.stale), self.extraneous, self.extraneous_folders]
-        paths += (
-            [self.cleared, self.cleared_folders] if self.cleared or self.cleared_folders else []
-        )
+        cleared = [self.cleared, self.cleared_folders]
+        paths += cleared if any(cleared) else []
         return f"sha256:{sha256(ascii([copies, replaced, paths]).encode()).hexdigest()}"
 
     def merge(self, other: SyncDiff) -> None:
