@@ -25,7 +25,8 @@ fetch_wheels() {
   case $1 in
     bookworm) python_version=3.11 ;;
     trixie) python_version=3.13 ;;
-    *) say "no such release: $1 (bookworm or trixie)"; exit 1 ;;
+    noble) python_version=3.12 ;;
+    *) say "no such release: $1 (bookworm, trixie or noble)"; exit 1 ;;
   esac
   mkdir -p "$2"
   if [ -n "${CACHE:-}" ] && _download "$2" --no-index --find-links "$CACHE/wheels" 2>/dev/null; then
