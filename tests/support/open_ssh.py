@@ -29,7 +29,9 @@ class OpenSsh:
             f"Port {self.port}\nListenAddress {address}\nMaxStartups 1000\nHostKey {folder}/host\n"
             f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\n"
             f"PidFile none\nLogLevel DEBUG1\nSubsystem sftp internal-sftp\n"
-            f"PermitRootLogin yes\nSetEnv TMPDIR={folder.parent}/tmp\n"
+            f"PermitRootLogin yes\nSetEnv TMPDIR={folder.parent}/tmp"
+            # Bash reads ~/.bashrc for each of sshd's commands, whatever a developer has there.
+            f" HOME={folder.parent}\n"
         )
         os.makedirs("/run/sshd", exist_ok=True)
         arguments = [SSHD, "-D", "-f", str(folder / "config"), "-E", str(folder / "log")]
