@@ -136,14 +136,26 @@ class Locator:
         self._devices: dict[tuple[int, int], str] = {}
         self._parents_of: dict[str, tuple[Place, ...]] = {}
 
-    def location(self, fd: int) -> Location:
-        """Where an open directory lies. Errors: OSError."""
+    def location(self, fd: int, overlays: frozenset[int] = frozenset()) -> Location:
+        """Where an open directory lies; `overlays`: mounts whose layers it was found in.
+
+        Errors: OSError.
+        """
         path, mount = os.readlink(fd_path(fd)), self._mounts.get(mount_id(fd))
         own = self._place(fd, path, mount)
         above = [*self._parents(fd), *self._above_mount(own, mount)]
-        layers = [self.location(layer) for layer in _open_layers(own.path, mount)]
+        layers = list(self._layers(own.path, mount, overlays))
         places = (own, *(place for layer in layers for place in layer.places))
         return Location(path, places, (*above, *(place for one in layers for place in one.above)))
+
+    def _layers(
+        self, inside: str, mount: Mount | None, overlays: frozenset[int]
+    ) -> Iterator[Location]:
+        """The locations of the layers that are in reach: an overlay may cover its own."""
+        covered = overlays | ({mount.id} if mount is not None else set())
+        for layer in _open_layers(inside, mount):
+            if mount_id(layer) not in covered:
+                yield self.location(layer, covered)
 
     def _place(self, fd: int, path: str, mount: Mount | None) -> Place:
         st = os.fstat(fd)

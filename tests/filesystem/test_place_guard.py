@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from reconcile.filesystem.permissions import PermissionPolicy
-from reconcile.filesystem.place import Place, locate
+from reconcile.filesystem.place import Place, is_one_in_the_other, locate
 from reconcile.filesystem.place_guard import PlaceGuard, ProtectedPlace
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.system import Host
@@ -393,3 +393,13 @@ def test_only_owners_and_modes_are_changed_in_it(host: Host, media: Path) -> Non
     host.files.set_permissions(str(media / "u.jpg"), uid=0, gid=0, mode=0o600)
 
     assert 0o600 == os.stat(media / "u.jpg").st_mode & 0o7777
+
+
+def test_an_overlay_may_cover_its_own_layer(site: Path, media: Path, mount: Mount) -> None:
+    for name in ("changes", "work"):
+        (site / name).mkdir()
+    layers = f"lowerdir={site}/app,upperdir={site}/changes,workdir={site}/work"
+    mount("-t", "overlay", "-o", layers, "overlay", site / "app")
+
+    assert str(media) == locate(str(media)).path
+    assert is_one_in_the_other(locate(str(media)), locate(str(site / "app")))

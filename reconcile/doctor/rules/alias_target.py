@@ -23,6 +23,8 @@ from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.servers import Server
 
+_WELL_KNOWN = CHALLENGES.rpartition("/acme-challenge")[0]
+
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each wrong folder and each declared location that no server has."""
@@ -56,7 +58,9 @@ def _other_folder(mapping: LocationMapping, declared: DeclaredLocation) -> RuleR
 
 def _missing_folder(inspection: HostInspection, mapping: LocationMapping) -> Iterator[RuleResult]:
     # certbot creates this folder only for the duration of a challenge.
-    if mapping.prefix.startswith(CHALLENGES.rstrip("/")):
+    if mapping.prefix.startswith(CHALLENGES.rstrip("/")) or _is_left_to_inner(mapping.scope):
+        return
+    if mapping.prefix.rstrip("/") == _WELL_KNOWN:
         return
     found = inspection.host.files.stat(mapping.path, follow=True)
     # With try_files another location answers for a missing file.
@@ -102,6 +106,11 @@ def _first_missing(inspection: HostInspection, path: str) -> str:
     tops = ("/" + "/".join(parts[: number + 1]) for number in range(len(parts)))
     files = inspection.host.files
     return next((top for top in tops if files.stat(top, follow=True) is None), path)
+
+
+def _is_left_to_inner(scope: Scope) -> bool:
+    """Whether locations inside of it name the folders, and it has none but the server's root."""
+    return bool(scope.locations) and not {"root", "alias"} & scope.own.keys()
 
 
 def _serves_files(inspection: HostInspection, mapping: LocationMapping) -> bool:

@@ -41,10 +41,21 @@ def _unreachable(proxy: ProxyLocation, target: str, reason: str) -> RuleResult:
     found = error(
         f"{proxy.server.names[0] or proxy.server.place} returns 502: {reason}.",
         proxy.evidence,
-        fix=f"Start the app so that it listens on {target}. Without root, Gunicorn cannot create a"
-        " socket in /run: use RuntimeDirectory= or a .socket unit.",
+        fix=_start(proxy, target),
     )
     return caused(found, f"upstream {target}")
+
+
+def _start(proxy: ProxyLocation, target: str) -> str:
+    if proxy.directive.name == "fastcgi_pass":
+        return (
+            f"Start what answers FastCGI on {target}: systemctl list-units --all '*php*-fpm*' shows"
+            " PHP's, and `listen =` of its pool has to name the same place."
+        )
+    return (
+        f"Start the app so that it listens on {target}. Without root, Gunicorn cannot create a"
+        " socket in /run: use RuntimeDirectory= or a .socket unit."
+    )
 
 
 def _denied(inspection: HostInspection, proxy: ProxyLocation, path: str) -> Iterator[RuleResult]:

@@ -139,12 +139,17 @@ def _uris(server: Server, scope: Scope, text: str) -> list[str]:
     if not scope.is_regex:
         is_file = "." in basename(text)
         return [text] if is_file else [text, text + _WORD, f"{text.rstrip('/')}/{_WORD}"]
-    if scope.name.startswith("^"):
-        return [text] if text.startswith("/") else []
-    tops = ["/", *(from_raw(one) for one in server.locations.prefixes if one.endswith("/"))]
     outer = scope.parent
-    if outer is not None and outer.directive.name == "location" and not outer.is_regex:
-        tops.append(from_raw(outer.name))
+    is_nested = outer is not None and outer.directive.name == "location" and not outer.is_regex
+    inner = [from_raw(outer.name)] if outer is not None and is_nested else []
+    if scope.name.startswith("^"):
+        # A nested regex gets only what begins like the location around it.
+        return [
+            *([text] if text.startswith("/") else []),
+            *inner,
+            *(f"{one}{_WORD}" for one in inner),
+        ]
+    tops = ["/", *(from_raw(one) for one in server.locations.prefixes if one.endswith("/")), *inner]
     texts = [f"{top}{_WORD}{text}" for top in tops]
     return [text, *texts] if text.startswith("/") else texts
 
