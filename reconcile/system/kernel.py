@@ -29,9 +29,16 @@ class Kernel:
 
     def make_read_only(self, path: bytes) -> None:
         """Make all mounts from `path` down read-only. Source: mount_setattr(2), Linux 5.12."""
-        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
+        self._change_mount(path, _AT_RECURSIVE, set_=_MOUNT_ATTR_RDONLY)
+
+    def make_writable(self, path: bytes) -> None:
+        """Make the one mount at `path` writable again."""
+        self._change_mount(path, 0, clear=_MOUNT_ATTR_RDONLY)
+
+    def _change_mount(self, path: bytes, how: int, *, set_: int = 0, clear: int = 0) -> None:
+        attributes = (ctypes.c_uint64 * 4)(set_, clear, 0, 0)
         size = ctypes.c_size_t(ctypes.sizeof(attributes))
-        flags = ctypes.c_uint(_AT_RECURSIVE)
+        flags = ctypes.c_uint(how)
         result = self._library.syscall(
             ctypes.c_long(_MOUNT_SETATTR), _AT_FDCWD, path, flags, ctypes.byref(attributes), size
         )

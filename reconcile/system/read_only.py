@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
+SELINUXFS = "/sys/fs/selinux"
 REASONS = {
     errno.EPERM: "CAP_SYS_ADMIN is missing, or a seccomp filter forbids it, as in most containers",
     errno.ENOSYS: "the kernel is older than Linux 5.12",
@@ -19,9 +20,9 @@ def run_read_only(function: Callable[[], Result], on_unavailable: Callable[[str]
     """Return what `function` returns, run where every filesystem is mounted read-only.
 
     It runs in a thread with its own mounts, which bind all threads and processes that it starts,
-    but not the caller. Sockets and devices stay usable. Where the kernel provides no such mounts,
-    `on_unavailable` gets the reason and `function` runs without them. For other users than root it
-    simply runs: file permissions keep them from the host's files.
+    but not the caller. Sockets, devices and selinuxfs stay usable. Where the kernel provides no
+    such mounts, `on_unavailable` gets the reason and `function` runs without them. For other users
+    than root it simply runs: file permissions keep them from the host's files.
     Errors: those of `function`.
     """
     if os.geteuid() != 0:
@@ -57,6 +58,9 @@ def _remount_read_only() -> str:
         kernel.unshare(CLONE_NEWNS)
         kernel.mount("none", "/", "none", MS_REC | MS_PRIVATE)
         kernel.make_read_only(b"/")
+        # Without it libselinux, and so restorecon, takes SELinux for disabled; it holds no files.
+        if os.path.ismount(SELINUXFS):
+            kernel.make_writable(os.fsencode(SELINUXFS))
     except OSError as error:
         return REASONS.get(error.errno or 0, error.strerror or str(error))
     return ""

@@ -27,14 +27,14 @@ OWN_APP = APP.replace("shared", "{n}")
 WITHOUT_UNIT = (
     "cd {d}/app; systemd-run --scope --quiet /opt/apps-venv/bin/gunicorn -D -w 1"
     " --user www-data --group www-data -b 127.0.0.1:{port} app:app;"
-    " timeout 10 sh -c 'until curl -s http://127.0.0.1:{port}/ >/dev/null; do sleep 0.05; done'"
+    " timeout 60 sh -c 'until curl -s http://127.0.0.1:{port}/ >/dev/null; do sleep 0.05; done'"
 )
 # The socket's name starts at the app's own folder; the kernel tells just that name.
 APP_BESIDE = APP.replace("/run/shared.sock", "{d}/app/app.sock")
 BESIDE = (
     "chown games {d}/app; systemd-run --quiet --unit={n}-beside -p User=games -p Group=www-data"
     " -p WorkingDirectory={d}/app /opt/apps-venv/bin/gunicorn -w 1 -m 007 -b unix:app.sock app:app;"
-    " timeout 10 sh -c 'until [ -S {d}/app/app.sock ]; do sleep 0.05; done'"
+    " timeout 60 sh -c 'until [ -S {d}/app/app.sock ]; do sleep 0.05; done'"
 )
 LISTEN = "listen 80; listen [::]:80;"
 

@@ -53,6 +53,28 @@ def test_a_regex_matches_there(tmp_path: Path) -> None:
     assert read_only(lambda: regex.search("/static/app.css"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_the_kernels_answers_about_labels_can_be_asked_for_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, below = tmp_path / "selinuxfs", tmp_path / "selinuxfs/disk"
+    answers.mkdir()
+    for point in (answers, below):
+        point.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", point], check=True)
+    monkeypatch.setattr(where, "SELINUXFS", str(answers))
+
+    def ask() -> None:
+        (answers / "access").write_text("may it?")
+        with pytest.raises(OSError, match="Read-only"):
+            (below / "file").write_text("x")
+
+    read_only(ask)
+
+    for point in (below, answers):
+        subprocess.run(["umount", point], check=True)
+
+
 CHANGES = {
     "chmod": lambda path: os.chmod(path, 0o600),
     "chown": lambda path: os.chown(path, 33, 33),

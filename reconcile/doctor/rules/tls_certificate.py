@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from reconcile.doctor import certificates as tls
+from reconcile.doctor.acme_challenge import Renewal, check_challenges, renewal_of
 from reconcile.doctor.certificates import CertificateKeyPair
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note, warning
@@ -49,7 +50,8 @@ def _check_pair(inspection: HostInspection, pair: CertificateKeyPair) -> Iterato
     chain = tls.parse_chain(found[1])
     yield from _check_key(inspection, pair, chain[0])
     yield from _check_dates(pair, chain[0])
-    yield from _check_names(pair, chain[0])
+    yield from _check_names(inspection, pair, chain[0])
+    yield from check_challenges(inspection, pair)
     yield from _check_intermediates(pair, chain)
     yield from _check_chain(inspection, pair, chain)
 
@@ -110,7 +112,9 @@ def _check_dates(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleRe
         )
 
 
-def _check_names(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleResult]:
+def _check_names(
+    inspection: HostInspection, pair: CertificateKeyPair, leaf: Certificate
+) -> Iterator[RuleResult]:
     certified = tls.certified_names(leaf)
     # Few authorities certify an address, and visitors type names.
     names = [one for one in tls.browser_names(pair.server.names) if not tls.is_address(one)]
@@ -120,15 +124,20 @@ def _check_names(pair: CertificateKeyPair, leaf: Certificate) -> Iterator[RuleRe
             f"{pair.certificate} does not cover {', '.join(missing)}: browsers reject it there.",
             pair.evidence,
             f"it covers {first_few(sorted(certified)) or 'no name'}",
-            fix=widen_command(pair, names),
+            fix=widen_command(pair, names, renewal_of(inspection, pair.certificate)),
         )
 
 
-def widen_command(pair: CertificateKeyPair, names: list[str]) -> str:
-    """The command that gets a certificate for all of these names."""
+def widen_command(
+    pair: CertificateKeyPair, names: list[str], renewal: Renewal | None = None
+) -> str:
+    """The command that gets a certificate for all of these names, as the present one was got."""
     domains = " ".join(f"-d {quote(name)}" for name in names)
     live = _LIVE.match(pair.certificate)
-    options = f"-w {WEBROOT} --cert-name {live[1]}" if live else "--expand"
+    if renewal is not None and live and renewal.authenticator != "webroot":
+        return f"certbot certonly --{renewal.authenticator} --cert-name {live[1]} {domains}"
+    folders = [*(renewal.webroots.values() if renewal is not None else ()), WEBROOT]
+    options = f"-w {quote(folders[0])} --cert-name {live[1]}" if live else "--expand"
     return f"Get one with all names: certbot certonly --webroot {options} {domains}"
 
 
