@@ -39,6 +39,9 @@ WantedBy=sockets.target
 """
 
 
+SYMPTOMS = ("log-triage", "probe-static", "probe-media")
+
+
 @dataclass(frozen=True)
 class Said:
     """What `reconcile doctor --json` told."""
@@ -91,6 +94,12 @@ def sick_host(lab: Any) -> Any:
 @pytest.fixture(scope="package")
 def sick(sick_host: DebianHost) -> Said:
     return doctor(sick_host)
+
+
+@pytest.fixture(scope="package")
+def symptoms(sick_host: DebianHost) -> Said:
+    """The rules alone whose findings are otherwise listed by the finding of their cause."""
+    return doctor(sick_host, *(f"--only={rule}" for rule in SYMPTOMS))
 
 
 def sides() -> list[tuple[str, Side]]:

@@ -80,7 +80,6 @@ BROKEN = {
     "nginx-read-parent": ("", "chmod 0700 {d}"),
     "nginx-read-file": ("", "chmod 0600 {d}/static/css/app.css"),
     "app-write": ("", "chown root {d}/media"),
-    "app-write-parent": ("", "chmod 0700 {d}"),
     "writable-static": ("", "chown -R www-data {d}/static"),
     "writable-static-acl": ("", "setfacl -m u:www-data:rwx {d}/static"),
 }
