@@ -29,7 +29,8 @@ CONNECT = "httpd_can_network_connect"
 _AUDIT = ("ausearch", "--input-logs", "--message", "AVC", "--start", "boot", "--raw")
 _JOURNAL = ("journalctl", "--quiet", "--no-pager", "--boot", "--output=short-unix", "--lines=2000",
             "_TRANSPORT=kernel", "+", "_TRANSPORT=audit")  # fmt: skip
-_STAMP = re.compile(r"audit\((\d+\.\d+):")
+_STAMP = re.compile(r"audit\((\d+\.\d+):|^(\d{9,}\.\d+) ")
+"""The time of a record: its own, else that of the journal."""
 _FIELD = re.compile(r'(\w+)=(?:"([^"]*)"|(\S+))')
 _AVC = re.compile(r"avc:\s+denied\s+\{ ([^}]*) \}\s+for\s")
 _PROGRAMS = ("nginx", "gunicorn", "uwsgi", "uvicorn", "hypercorn")
@@ -125,17 +126,24 @@ def _directive_of(inspection: HostInspection, path: str) -> list[str]:
 
 def _log_lines(commands: Commands) -> tuple[str, ...]:
     """Errors: ReconcileError where the log cannot be read, or is too long."""
-    tool = next((one for one in (_AUDIT, _JOURNAL) if commands.find(one[0])), None)
-    if tool is None:
-        return ()
-    return tuple(commands.run(tool, timeout_s=30, max_bytes=MAX_BYTES).stdout.splitlines())
+
+    def read(tool: Sequence[str]) -> list[str]:
+        """What a tool prints; nothing where it is not installed."""
+        if commands.find(tool[0]) is None:
+            return []
+        return commands.run(tool, timeout_s=30, max_bytes=MAX_BYTES).stdout.splitlines()
+
+    has_audit = commands.find(_AUDIT[0]) is not None
+    # Debian's ausearch passes over what AppArmor writes, and the journal has SELinux's as well.
+    journal = (line for line in read(_JOURNAL) if not has_audit or "apparmor=" in line)
+    return (*read(_AUDIT), *journal)
 
 
 def denial_in(line: str) -> Denial | None:
     """The denial that a line of the log reports; None where it reports none."""
     stamp = _STAMP.search(line)
     fields = {name: quoted or plain for name, quoted, plain in _FIELD.findall(line)}
-    at_s = float(stamp[1]) if stamp else float("inf")
+    at_s = float(stamp[1] or stamp[2]) if stamp else float("inf")
     program = fields.get("comm", "")
     if fields.get("apparmor") == "DENIED":
         target, operation = fields.get("name", "?"), fields.get("operation", "?")
@@ -162,7 +170,7 @@ def loaded_profile(line: str) -> tuple[str, float] | None:
     if stamp is None or 'apparmor="STATUS"' not in line:
         return None
     fields = {name: quoted or plain for name, quoted, plain in _FIELD.findall(line)}
-    return f"profile {fields.get('name', '')}", float(stamp[1])
+    return f"profile {fields.get('name', '')}", float(stamp[1] or stamp[2])
 
 
 def _profile_cause(fields: dict[str, str]) -> str:

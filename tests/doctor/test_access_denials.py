@@ -168,6 +168,21 @@ def test_selinux_sandbox_reads_the_kernels_journal_where_auditd_is_not_installed
     assert "'/srv/static/a.css r,' >>/etc/apparmor.d/local/usr.sbin.nginx" in finding.fix
 
 
+def test_selinux_sandbox_finds_in_the_journal_what_ausearch_passes_over(asked: Asked) -> None:
+    at = "4000000000.823000 web1"
+    journal = (
+        f'{at} audit[314]: AVC apparmor="STATUS" operation="profile_load" profile="unconfined"'
+        ' name="/usr/sbin/cupsd" pid=314 comm="apparmor_parser"\n'
+        f'{at} audit[327]: AVC apparmor="DENIED" operation="open" profile="/usr/sbin/nginx"'
+        ' name="/srv/static/a.css" pid=327 comm="nginx" requested_mask="r" denied_mask="r"\n'
+        f"{at} audit[355]: {CONNECT.partition(' ')[2]}\n"
+    )
+
+    finding = only(asked(Tools(ausearch="<no matches>\n", journalctl=journal), enforce="0"))
+
+    assert "AppArmor denied nginx open on /srv/static/a.css, 1 time" in finding.what
+
+
 def test_selinux_sandbox_reports_a_log_that_is_too_long(
     asked: Asked,
 ) -> None:

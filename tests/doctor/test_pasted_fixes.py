@@ -80,7 +80,7 @@ HOSTS = {
     ),
     "app-write: a folder of root": site(MEDIA, "chown root:root /srv/shop/media"),
     "app-write: a folder of somebody else": site(MEDIA, "chown nobody /srv/shop/media"),
-    "app-write: a closed folder above": site(MEDIA, "chmod 711 /srv; chmod 700 /srv/shop"),
+    "nginx-read: a folder above the uploads": site(MEDIA, "chmod 711 /srv; chmod 700 /srv/shop"),
     "alias-target: a missing folder": site("location /x/ { alias /srv/shop/x/; }"),
     "alias-slash: an alias": site(f"location /static/ {{ alias /srv/shop/static; }}\n{HIDDEN}"),
     "root-doubling: a root": site(f"location /static/ {{ root /srv/shop/static; }}\n{HIDDEN}"),
