@@ -126,7 +126,7 @@ def lay_out(host: DebianHost) -> None:
     sockets = " ".join(f"{name}.socket" for name in units if name != "bad-selinux-sandbox")
     lines += [f"systemctl start {sockets} bad-selinux-sandbox.service", "systemctl restart nginx"]
     lines += [f"( {_filled(side.after, name)} ) >/dev/null" for name, side in every if side.after]
-    host.run("sh", "-c", "\n".join(line for line in lines if line), timeout_s=120)
+    host.run("sh", "-c", "\n".join(line for line in lines if line), timeout_s=600)
 
 
 def _folders(name: str) -> str:

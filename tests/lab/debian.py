@@ -45,7 +45,7 @@ class DebianHost:
         *argv: str,
         input: bytes | None = None,  # noqa: A002  # the name subprocess has for it
         check: bool = True,
-        timeout_s: float = 60,
+        timeout_s: float = 240,
         user: str | None = None,
         cwd: str = "/",
         env: Mapping[str, str] | None = None,
@@ -66,7 +66,7 @@ class DebianHost:
         check: bool = False,
         cwd: str = "/etc/reconcile",
         env: Mapping[str, str] | None = None,
-        timeout_s: float = 60,
+        timeout_s: float = 240,
     ) -> Completed:
         """Run the installed `reconcile`; its exit code is the caller's to judge.
 
