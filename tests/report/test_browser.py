@@ -1,46 +1,29 @@
-"""The page in Debian's chromium: three widths, light and dark, and what axe-core finds."""
+"""The page in Debian's chromium: three widths, light and dark, paper, and what axe-core finds."""
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-import subprocess
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reconcile.report.pages import write_report
 from tests.report.readings import APPLY, change, check, drift, read
+from tests.support.browser import Visit, chromium
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.nightly,
-    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
-]
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.nightly
 AT = datetime(2026, 11, 28, 15, tzinfo=UTC)
-DARK = "--blink-settings=preferredColorScheme=0"
 TEXT = "server {\n    listen 80; # " + "a long line " * 20 + "\n}\n"
-MEASURE = """
-document.body.innerText = "RESULT" + JSON.stringify({
-  width: innerWidth, content: document.documentElement.scrollWidth,
-  dark: matchMedia("(prefers-color-scheme: dark)").matches,
-}) + "END";
-"""
-AXE = """
-axe.run().then(found => {
-  const lines = found.violations.map(one => one.id + ": " + one.nodes[0].failureSummary);
-  document.body.innerText = "RESULT" + JSON.stringify(lines) + "END";
-});
-"""
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page that has everything, unfolded."""
+def folded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page that has everything."""
     host = drift(
         "web-1.a-name-that-is-rather-long-for-a-telephone.example.com",
         change(),
@@ -62,59 +45,82 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_report(str(path), read(host, drift("web-2"), drift("web-3", state="unknown")), now=AT)
-    path.write_text(path.read_text().replace("<details>", "<details open>"))
     return path
 
 
 @pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    folder, npm = tmp_path_factory.mktemp("axe"), shutil.which("npm")
-    done = npm and subprocess.run([npm, "install", "axe-core"], cwd=folder, capture_output=True)
-    if not done or done.returncode:
-        pytest.skip("axe-core cannot be installed")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+def page(folded: Path) -> Path:
+    """The same, unfolded."""
+    path = folded.with_name("unfolded.html")
+    path.write_text(folded.read_text().replace("<details>", "<details open>"))
+    return path
 
 
-def run_in(page: Path, script: str, *options: str) -> Any:
-    """What `script` reports in a copy of the page that may run it."""
-    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text())
-    copy = page.with_name("copy.html")
-    copy.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
-    assert CHROMIUM
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    command += [f"--user-data-dir={page.parent}/profile", "--virtual-time-budget=60000"]
-    done = subprocess.run(
-        [*command, *options, "--dump-dom", f"file://{copy}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    found = re.search(r"RESULT(.*?)END\s*</body>", done.stdout, re.S)
-    assert found, done.stdout[-1000:] + done.stderr[-1000:]
-    return json.loads(unescape(found[1]))
+Open = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    """Opens a file in a tab of its own: `width`, and `scheme` or `media` as the reader has them."""
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+
+        def open_tab(path: Path, width: int = 1280, **media: Any) -> Page:
+            # One tab at a time: those behind it may be put to sleep.
+            for old in browser.pages[1:]:
+                old.close()
+            found = browser.new_page()
+            found.set_viewport_size({"width": width, "height": 900})
+            found.emulate_media(**media)
+            found.goto(path.as_uri())
+            return found
+
+        yield open_tab
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
-def test_nothing_is_wider_than_the_screen(page: Path, width: int) -> None:
-    # A window has a least width; a frame has any.
-    frame = page.with_name("frame.html")
-    frame.write_text(f'<iframe src="{page.name}" width="{width}" height="900"></iframe>')
-    script = """
-    addEventListener("load", () => {
-      const inside = document.querySelector("iframe").contentDocument.documentElement;
-      const found = [inside.clientWidth, inside.scrollWidth];
-      document.body.innerText = "RESULT" + JSON.stringify(found) + "END";
-    });
-    """
-    frame.write_text(frame.read_text() + "</body>")
+def test_nothing_is_wider_than_the_screen(page: Path, tab: Open, width: int) -> None:
+    wide = tab(page, width).evaluate("document.documentElement.scrollWidth")
 
-    client, content = run_in(frame, script, "--allow-file-access-from-files")
-
-    assert content <= client <= width
+    assert wide <= width
 
 
-@pytest.mark.parametrize("scheme", [(), (DARK,)], ids=["light", "dark"])
-def test_axe_finds_nothing(page: Path, axe: str, scheme: tuple[str, ...]) -> None:
-    assert bool(scheme) == run_in(page, MEASURE, *scheme)["dark"]
-    assert [] == run_in(page, f"{axe};{AXE}", "--window-size=390,900", *scheme)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(page: Path, tab: Open, scheme: str, width: int) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    found = axe.run(tab(page, width, color_scheme=scheme))
+
+    assert [] == [(one["id"], one["nodes"][0]["html"]) for one in found.response["violations"]]
+
+
+def test_its_own_policy_allows_all_that_it_is_made_of(page: Path, tab: Open) -> None:
+    shown = tab(page)
+    visit = Visit(shown)
+
+    visit.open(page.as_uri())
+
+    assert [] == visit.complaints
+    assert [page.as_uri()] == [*visit.loaded]
+    assert "grid" == shown.evaluate("getComputedStyle(document.querySelector('.tiles')).display")
+
+
+def test_the_keyboard_reaches_the_report_and_its_folds(folded: Path, tab: Open) -> None:
+    shown = tab(folded)
+
+    shown.keyboard.press("Tab")
+    assert "Skip to the report" == shown.evaluate("document.activeElement.textContent")
+    shown.locator("summary").first.focus()
+    shown.keyboard.press("Enter")
+
+    assert shown.evaluate("document.querySelector('details').open")
+
+
+def test_paper_shows_what_is_folded(folded: Path, tab: Open) -> None:
+    heights = [
+        tab(folded, media=media).locator("pre.diff").first.bounding_box()
+        for media in ("screen", "print")
+    ]
+
+    assert heights[1]
+    assert heights[1]["height"] > (heights[0]["height"] if heights[0] else 0)

@@ -19,6 +19,8 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+LIMIT_MS = 120_000
+"""For the browser's start, and for each step: the machine may be busy."""
 # Every name is this machine's: the pages come from the nginx of the test.
 HERE = "--host-resolver-rules=MAP * 127.0.0.1"
 
@@ -32,8 +34,14 @@ def chromium(profile: Path, **options: Any) -> Iterator[BrowserContext]:
     flags = [*FLAGS, HERE, *options.pop("args", ())]
     with sync_api.sync_playwright() as tool:
         context = tool.chromium.launch_persistent_context(
-            profile, executable_path=CHROMIUM, headless=True, args=flags, **options
+            profile,
+            executable_path=CHROMIUM,
+            headless=True,
+            args=flags,
+            timeout=LIMIT_MS,
+            **options,
         )
+        context.set_default_timeout(LIMIT_MS)
         yield context
         context.close()
 
