@@ -16,6 +16,7 @@ from reconcile.doctor.location_mapping import (
     is_managed_server,
 )
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note
+from reconcile.filesystem.path import is_inside
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
@@ -23,6 +24,8 @@ from reconcile.nginx.render.site_view import CHALLENGES
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.servers import Server
 
+_PACKAGED = "/usr/share"
+"""Where packages of the distribution keep files, and nobody else."""
 _WELL_KNOWN = CHALLENGES.rpartition("/acme-challenge")[0]
 
 
@@ -84,7 +87,14 @@ def _absent(inspection: HostInspection, mapping: LocationMapping) -> RuleResult:
     top, declared = _first_missing(inspection, mapping.path), mapping.declared
     link = inspection.host.files.stat(top)
     what = f"{mapping.path}, served by {mapping}, does not exist"
-    if link is not None:
+    if is_inside(mapping.path, _PACKAGED):
+        # Panels write such locations whether the package is installed or not.
+        found = note(
+            f"{what}: the package that has it is not installed.",
+            mapping.evidence,
+            fix=f"{mapping.place}: remove the location, or install the package.",
+        )
+    elif link is not None:
         found = error(
             f"{what}: {top} is a link to {inspection.host.files.readlink(top)}.",
             mapping.evidence,
