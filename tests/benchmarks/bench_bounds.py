@@ -274,8 +274,17 @@ def many_sites(fewer: int, more: int) -> Iterator[Line]:
         own, less = many[job], few[job]
         if bound and more >= MORE:
             yield Line(f"{more} sites, {job}", own.cpu_seconds, bound, "s", own.mib, MIB_OF_SITES)
+        if job == "one site changed":
+            yield changed_beside_plan(more, many)
         growth = own.cpu_seconds / less.cpu_seconds
         yield Line(f"{more} / {fewer} sites, {job}", growth, GROWTH * more / fewer, "x")
+
+
+def changed_beside_plan(sites: int, runs: Mapping[str, Run]) -> Line:
+    """An apply of one changed site without nginx's own test, beside a plan of nothing."""
+    own = runs["one site changed"].cpu_seconds - runs["nginx -t"].cpu_seconds
+    plan = runs["plan, nothing to do"].cpu_seconds
+    return Line(f"{sites} sites, one site changed", own / plan, 2.0, "x the plan of nothing")
 
 
 SITE_JOBS: dict[str, tuple[tuple[str, ...], float]] = {
@@ -306,6 +315,7 @@ def measure(sites: int, more: Mapping[str, tuple[str, ...]] | None = None) -> di
                 text = Path(demo.file).read_text()
                 Path(demo.file).write_text(text.replace("cache: week", "cache: day", 1))
             found[job] = reconcile(demo, *arguments)
+        found["nginx -t"] = run(nginx_binary(), "-t", "-c", f"{demo.root}/nginx/nginx.conf")
         for job, command in (more or {}).items():
             # The app of these sites does not answer, so some checks fail.
             found[job] = run(*RECONCILE, *command, "-f", demo.file, accepted=(0, 1, 2, 3))
