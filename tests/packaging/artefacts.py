@@ -50,6 +50,10 @@ class Artefacts:
         """The package that build-deb made."""
         return next((self.folder / "deb").glob("*.deb"))
 
+    def of_version(self, version: str) -> Path:
+        """The same package as OLDER or NEWER; an index leaves out a name without architecture."""
+        return self.folder / f"reconcile_{version}_{self.deb.stem.rpartition('_')[2]}.deb"
+
     @property
     def archive(self) -> Path:
         """The one file that build-file made."""
@@ -63,7 +67,7 @@ class Artefacts:
         self._shell(WHEELS, PACKAGING, sys.executable, self.suite, self.folder / "wheels")
         self._run("cp", Path(sys.executable).parent / "uv", self.folder / "uv")
         for version in (OLDER, NEWER):
-            self._shell(REPACK, self.deb, version, self.folder / f"reconcile-{version}.deb")
+            self._shell(REPACK, self.deb, version, self.of_version(version))
         self._make_repository()
 
     def build_programs(self) -> None:
@@ -76,7 +80,7 @@ class Artefacts:
         keys = self.folder / "keys"
         keys.mkdir(mode=0o700)
         self._shell(KEY, keys)
-        packages = [self.deb, *self.folder.glob("reconcile-*.deb")]
+        packages = [self.deb, *map(self.of_version, (OLDER, NEWER))]
         command = [PACKAGING / "build-apt", self.folder / "apt", KEY_ID]
         self._run(*command, *(f"{self.suite}={path}" for path in packages))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -125,7 +126,7 @@ def installed(artefacts: Artefacts) -> Iterator[Callable[[str], list[Path]]]:
 
         def layers(install: str) -> list[Path]:
             if install not in made:
-                layer = Path(folder) / str(len(made))
+                layer = Path(folder) / secrets.token_hex(8)
                 script = f"{PREPARE.format(artefacts.suite)}{install}"
                 layer_with(script, layer, [base], artefacts.folder)
                 made[install] = layer
@@ -186,10 +187,15 @@ def assert_units_run_this_program(caller: Caller) -> None:
     caller.reconcile("schedule", "remove")
 
 
+def units_of(host: DebianHost) -> str:
+    # It exits with 1 where it lists none.
+    return host.run("systemctl", "list-unit-files", "reconcile*", "--no-legend", check=False).stdout
+
+
 def test_the_package_brings_pages_completions_and_nothing_that_runs(boot: Boot) -> None:
     host = boot(WAYS["apt"])
 
-    units = host.run("systemctl", "list-unit-files", "reconcile*", "--no-legend").stdout
+    units = units_of(host)
     files = host.run("dpkg", "--listfiles", "reconcile").stdout.splitlines()
 
     assert "" == units
@@ -211,7 +217,7 @@ PURGE = ("apt-get", "--yes", "--quiet", "purge", "reconcile")
 def install_version(host: DebianHost, artefacts: Artefacts, version: str) -> None:
     package = f"/root/{version}.deb"
     if not host.exists(package):
-        host.write(package, (artefacts.folder / f"reconcile-{version}.deb").read_bytes())
+        host.write(package, artefacts.of_version(version).read_bytes())
     host.run("dpkg", "--install", package, timeout_s=300)
 
 
@@ -230,7 +236,7 @@ def test_an_upgrade_and_a_downgrade_keep_the_state(boot: Boot, artefacts: Artefa
         assert "apply" in caller.reconcile("history")
         host.run("systemctl", "is-active", "reconcile-drift.timer")
     host.run(*PURGE, timeout_s=300)
-    assert "" == host.run("systemctl", "list-unit-files", "reconcile*", "--no-legend").stdout
+    assert "" == units_of(host)
     install_version(host, artefacts, NEWER)
 
     assert "No changes" in caller.reconcile("plan")
