@@ -11,6 +11,7 @@ from reconcile.adopt.host_readings import Inspector
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.fields.network import parse_network
 from reconcile.config.site.error_pages import SERVER_FAILURES
+from reconcile.config.site.networks import check_networks
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.scope import Scope
@@ -204,11 +205,12 @@ def read_access(scope: Scope, inspector: Inspector) -> tuple[dict[str, Any], tup
 
 
 def _networks(written: Sequence[str]) -> list[str]:
-    """The networks as the YAML has them; [] where one is none."""
+    """The networks as the YAML has them; [] where one is none, or they are everybody."""
     try:
-        return [parse_network(one) for one in written]
+        found = list(dict.fromkeys(parse_network(one) for one in written))
     except InvalidValue:
         return []
+    return [] if any(check_networks((), found, "", "")) else found
 
 
 def _exists(inspector: Inspector, path: str) -> bool:

@@ -151,6 +151,7 @@ BASIC = "auth_basic Staging; auth_basic_user_file /etc/nginx/htpasswd;"
     [
         (BASIC, {"basic": "/etc/nginx/htpasswd"}),
         ("allow 10.0.0.0/8; allow ::1; deny all;", {"allow": ["10.0.0.0/8", "::1"]}),
+        ("allow ::1; allow 0:0::1; deny all;", {"allow": ["::1"]}),
         (
             f"satisfy any; allow 10.1.2.3; deny all; {BASIC}",
             {"basic": "/etc/nginx/htpasswd", "allow": ["10.1.2.3"], "satisfy": "any"},
@@ -173,6 +174,7 @@ def test_access_is_read(lines: str, expected: dict[str, Any]) -> None:
     [
         "deny 10.0.0.1; allow all;",
         "allow 10.0.0.0/8;",
+        "allow 0.0.0.0/1; allow 128.0.0.0/1; deny all;",
         "auth_basic x; auth_basic_user_file /etc/nginx/none;",
         "auth_basic off;",
     ],

@@ -37,6 +37,33 @@ CONTRADICTIONS = {
         site("locations:", STATIC % "access: {allow: [10.0.0.0/8]}, extra: 'deny all;'"),
         "7: `extra` has deny too (line 1 of line 7) (remove one of them)",
     ),
+    "access of the site beside that of a location's extra": (
+        site("access: {allow: [10.0.0.0/8]}", "locations:", PROXY % "extra: 'satisfy any;'"),
+        "8: the site's `access` (line 6) holds here, and `extra` has satisfy"
+        " (use `access` for this location)",
+    ),
+    "a network twice": (
+        site("access: {allow: [10.0.0.1, 10.0.0.1/32]}"),
+        "6: duplicate network 10.0.0.1 (remove it)",
+    ),
+    "a trusted network twice": (
+        site("trusted_proxies: ['2001:db8::/32', '2001:0db8:0::/32']"),
+        "6: duplicate network 2001:db8::/32 (remove it)",
+    ),
+    "everybody in two halves": (
+        site("access: {allow: [0.0.0.0/1, 10.0.0.1, 128.0.0.0/1]}"),
+        "6: together this is everybody (remove it, or use access: null)",
+    ),
+    "trust in everybody in two halves": (
+        site("trusted_proxies: ['::/1', '8000::/1']"),
+        "6: together this is everybody: any visitor could claim any address"
+        " (name the networks of the proxies)",
+    ),
+    "a maintenance for nobody": (
+        site("maintenance: {allow: [0.0.0.0/1, 128.0.0.0/1]}"),
+        "6: together this is everybody: no one would see the maintenance"
+        " (remove it, or set enabled: false)",
+    ),
     "trust in everybody": (
         site("trusted_proxies: [0.0.0.0/0]"),
         "6: 0.0.0.0/0 is everybody: any visitor could claim any address"
@@ -86,6 +113,13 @@ CONTRADICTIONS = {
 @pytest.mark.parametrize(("text", "error"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
 def test_a_contradiction_is_reported_with_its_place(text: str, error: str) -> None:
     assert [error] == [found[: len(error)] for found in errors_at_lines(text)]
+
+
+@pytest.mark.parametrize("opened", ["access: null", "access: {allow: [10.0.0.1]}"])
+def test_a_location_with_an_access_of_its_own_may_have_more_raw_directives(opened: str) -> None:
+    text = site("access: {basic: ./h}", "locations:", PROXY % f"{opened}, extra: 'expires 1h;'")
+
+    assert [] == errors_at_lines(text)
 
 
 @given(st.text(alphabet="0123456789abcdef:./;{}$ \n\"'#", max_size=24))

@@ -299,3 +299,11 @@ def test_code_that_is_served_or_written_is_refused() -> None:
 
     assert any("that /media/ serves" in error for error in errors_in(served))
     assert any("which the app may write" in error for error in errors_in(written))
+
+
+@pytest.mark.parametrize(("timeout", "connect"), [("30s", "30s"), ("75s", "75s"), ("10m", "75s")])
+def test_connecting_takes_75_seconds_at_most(timeout: str, connect: str) -> None:
+    text = app("upstream: 'http://127.0.0.1:1'", f"timeout: {timeout}")
+    file = desired(text)["file:/etc/nginx/sites-available/shop.conf"]
+
+    assert f"proxy_connect_timeout {connect};" in (getattr(file, "content", None) or b"").decode()

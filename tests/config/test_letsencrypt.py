@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -177,3 +178,18 @@ def test_a_site_stays_encrypted_with_its_former_certificate_until_there_is_the_n
 )
 def test_anything_else_is_refused(value: str) -> None:
     assert errors_in(site(f"tls: {{letsencrypt: {value}}}"))
+
+
+@pytest.mark.parametrize("access", ["{allow: [203.0.113.1], satisfy: all}", "{basic: ./htpasswd}"])
+def test_challenges_stay_open_where_access_and_maintenance_close_the_site(access: str) -> None:
+    host = replace(HOST, sources={"/srv/app/htpasswd": b"a:$6$x$y"})
+    keys = ("tls: {letsencrypt: shop.test}", f"access: {access}", "maintenance: {enabled: true}")
+
+    text = content(site(*keys), FILE, host)
+
+    [challenges] = re.findall(r"location \^~ /[.]well-known/acme-challenge/ {(.*?)}", text, re.S)
+    assert {"allow all;", "auth_basic off;"} <= {*map(str.strip, challenges.splitlines())}
+    open_ones = (
+        r"if ($uri ~ ^/[.](reconcile-|well-known/acme-challenge/)) { set $reconcile_closed 0; }"
+    )
+    assert text.index(open_ones) < text.index("return 503;")

@@ -14,7 +14,7 @@ from reconcile.config.site.cache_by_name import name_regex
 from reconcile.config.site.cors import parse_cors
 from reconcile.config.site.inline import parse_inline_type
 from reconcile.nginx.render.quote import nginx_quote
-from tests.support.host_facts import HOST, compile_text
+from tests.support.host_facts import HOST, compile_text, desired
 from tests.support.yaml_examples import errors_at_lines, errors_in, site
 
 STATIC = "  /s/: {role: static, dir: /srv/s, %s}"
@@ -47,6 +47,15 @@ CONTRADICTIONS = {
     "CORS twice": (
         site("locations:", STATIC % "cors: '*', headers: {access-control-allow-origin: a}"),
         "7: `headers` sets access-control-allow-origin too (line 7) (remove one of them)",
+    ),
+    "CORS of everybody with their passwords": (
+        site(
+            "headers: {Access-Control-Allow-Credentials: 'true'}",
+            "locations:",
+            STATIC % "cors: '*'",
+        ),
+        "8: browsers take no Access-Control-Allow-Credentials with an origin of *"
+        " (name the origins)",
     ),
     "CORS of private files": (
         site("locations:", PRIVATE % "cors: '*'"),
@@ -128,6 +137,31 @@ def test_a_pattern_is_a_shell_pattern_of_the_last_segment(pattern: str, name: st
     found = re.search(name_regex(pattern), f"/a.b/{name}")
 
     assert fnmatchcase(name, pattern) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("https://A.test", "https://a.test"),
+        ("https://a.test:443", "https://a.test"),
+        ("http://a.test:80", "http://a.test"),
+        ("http://a.test:443", "http://a.test:443"),
+        ("https://münchen.example:8443", "https://xn--mnchen-3ya.example:8443"),
+    ],
+)
+def test_an_origin_is_written_as_browsers_name_it(written: str, named: str) -> None:
+    assert (named,) == parse_cors(written)
+
+
+def test_an_inline_type_that_is_shown_anyway_is_named_once() -> None:
+    text = site("locations:", MEDIA % "inline: [text/plain, text/csv]")
+    file = desired(text)["file:/etc/nginx/sites-available/shop.conf"]
+    lines = (getattr(file, "content", None) or b"").decode().splitlines()
+
+    types = [line.split() for line in lines if "text/plain" in line or "text/csv" in line]
+    endings = [word.rstrip(";") for words in types for word in words[1:]]
+    assert {"txt", "csv"} <= {*endings}
+    assert len({*endings}) == len(endings)
 
 
 @given(st.text(max_size=30))

@@ -43,6 +43,16 @@ CONTRADICTIONS = {
         site("redirects: {/a: 'http://shop.test/a?b'}"),
         ["6: /a leads back to itself"],
     ),
+    "a redirect to itself in other words": (
+        site("redirects: {/a: '/%61', /b: /x/../b, /c: /./c, /d: //d}"),
+        [f"6: /{key} leads back to itself" for key in "abcd"],
+    ),
+    "a loop over a wildcard name": (
+        site("redirects: {/a: 'http://x.y.shop.test/a'}").replace(
+            "[shop.test]", "[shop.test, '*.shop.test']"
+        ),
+        ["6: /a leads back to itself"],
+    ),
     "a loop over another site": (
         a_file(
             "server_names: [a.test], redirects: {/: 'http://b.test/'}",
@@ -121,6 +131,11 @@ FITTING = {
     "to a location below the prefix": site(
         "redirects: {/s/: /s/static/}", "locations: {/s/static/: {role: static, dir: /srv/s}}"
     ),
+    "a name before the wildcard that covers it": a_file(
+        "server_names: ['*.a.test'], redirects: {/: 'http://x.a.test/'}",
+        "server_names: [x.a.test], app: {upstream: 'http://127.0.0.1:1'}",
+    ),
+    "a path that nginx refuses": site("redirects: {/a: /../a}"),
     "a proxy before it speaks TLS": a_file(
         "server_names: [a.test], redirects: {/: 'https://a.test/'}"
     ),
@@ -136,7 +151,23 @@ def test_what_ends_is_accepted(text: str) -> None:
     assert [] == errors_in(text)
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("https://münchen.example", "https://xn--mnchen-3ya.example/"),
+        ("https://MÜNCHEN.example:8443/a?b", "https://xn--mnchen-3ya.example:8443/a?b"),
+        ("https://shop.example", "https://shop.example/"),
+    ],
+)
+def test_an_international_name_is_sent_as_it_is_in_the_dns(target: str, expected: str) -> None:
+    assert expected == parse_redirect_target(target)
+
+
 HOSTILE = [
+    "https://ä b/",
+    "https://*.a.test/",
+    "https://a\u2024test/x",
+    "https://\u00ad/",
     *("//evil.example", "/\\evil.example", "/a b", '/a"b', "/a;b}", "/$host", "/a\r\nX: y", "/a\\"),
     *("javascript:alert(1)", "https://a@b/", "https://-", "//", "ftp://a/", "", "a", "https://"),
     *("https://a.test:0/", "https://$host/", "/ä", "https:/a", "/a{b"),

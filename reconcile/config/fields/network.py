@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
 from reconcile.config.fields.path_types import UNSAFE_IN_UNITS, parse_absolute
 
+HOST_IN_URL = r"(?:[A-Za-z0-9.-]|[^\x00-\x7f]){1,253}"
+"""The host of a URL as people write it; `parse_server_name` decides."""
 MAX_SOCKET_BYTES = 107
 """sun_path of a Unix socket's address holds 108 bytes, with the NUL at its end."""
 

@@ -19,9 +19,11 @@ from reconcile.config.fields.path_types import SourcePath
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.extra import extra_directives
 from reconcile.config.site.listen_ports import main_endpoint
+from reconcile.config.site.networks import check_networks
 from reconcile.engine.digest import digest
 from reconcile.engine.model import Declared
 from reconcile.errors import ReconcileError
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.render.site_view import AccessView
 from reconcile.resources.directory import Directory
 from reconcile.resources.password_file import PasswordFile
@@ -29,6 +31,9 @@ from reconcile.resources.password_file import PasswordFile
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.config.context import SiteContext
+    from reconcile.config.site.file_location import FileLocation
+    from reconcile.config.site.location import Location
+    from reconcile.config.site.proxy_location import ProxyLocation
     from reconcile.config.site.site import Site
 
 _DIRECTIVES = re.compile(r"allow|deny|satisfy|auth_\w+")
@@ -62,15 +67,28 @@ def check_access(
     here = (*loc, "access")
     if access.basic is None and not access.allow:
         yield Violation(here, "this access allows no one", "add basic or allow")
-    for index, network in enumerate(access.allow):
-        if network.endswith("/0"):
-            message = f"{network} is everybody"
-            yield Violation((*here, "allow", index), message, "remove it, or use access: null")
-    for directive in extra_directives(extra):
-        if _DIRECTIVES.fullmatch(directive.name):
-            line = config.position_of(*loc, "extra").line
-            message = f"`extra` has {directive.name} too (line {directive.line} of line {line})"
-            yield Violation(here, message, "remove one of them")
+    yield from check_networks((*here, "allow"), access.allow, "", "remove it, or use access: null")
+    for directive in _access_directives(extra):
+        line = config.position_of(*loc, "extra").line
+        message = f"`extra` has {directive.name} too (line {directive.line} of line {line})"
+        yield Violation(here, message, "remove one of them")
+
+
+def check_location_access(
+    loc: Loc, location: Location | FileLocation | ProxyLocation, site: Site, config: Config
+) -> Iterator[Violation]:
+    """That of the location; where the site's holds, `extra` does not decide beside it either."""
+    yield from check_access(loc, location.access, location.extra, config)
+    if site.access is None or "access" in location.model_fields_set:
+        return
+    for directive in _access_directives(location.extra):
+        line = config.position_of(*loc[:2], "access").line
+        message = f"the site's `access` (line {line}) holds here, and `extra` has {directive.name}"
+        yield Violation((*loc, "extra"), message, "use `access` for this location")
+
+
+def _access_directives(extra: str) -> Iterator[Directive]:
+    return (one for one in extra_directives(extra) if _DIRECTIVES.fullmatch(one.name))
 
 
 def access_sources(site: Site) -> frozenset[str]:

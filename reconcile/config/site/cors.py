@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
-from reconcile.config.fields.network import parse_server_name
+from reconcile.config.fields.network import HOST_IN_URL, parse_server_name
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from reconcile.config.site.site import Site
 
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
-_ORIGIN = r"https?://[A-Za-z0-9.-]{1,253}(?::[1-9][0-9]{0,4})?"
+ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials"
+_ORIGIN = rf"(https?)://({HOST_IN_URL})(?::([1-9][0-9]{{0,4}}))?"
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def parse_cors(value: Any) -> tuple[str, ...]:
@@ -33,12 +35,15 @@ def parse_cors(value: Any) -> tuple[str, ...]:
 
 def _parse_origin(value: Any) -> str:
     origin = require_str(value, "an origin")
-    if not re.fullmatch(_ORIGIN, origin, re.ASCII):
+    found = re.fullmatch(_ORIGIN, origin, re.ASCII)
+    if not found:
         raise InvalidValue(
             f"{quote_text(origin)} is not an origin", 'use "https://example.com" or "*"'
         )
-    parse_server_name(re.split(r"://|:", origin)[1])
-    return origin.lower()
+    scheme, host, port = found.groups()
+    # Browsers name an origin without the usual port, and its host as it is in the DNS.
+    shown = f":{port}" if port and port != _DEFAULT_PORTS[scheme] else ""
+    return f"{scheme}://{parse_server_name(host)}{shown}"
 
 
 Cors = Annotated[
@@ -68,6 +73,13 @@ def check_cors(loc: Loc, location: Location, site: Site, config: Config) -> Iter
         yield Violation((*loc, "cors"), "the app answers for private files", "remove cors")
     for where, headers in ((loc, location.headers), (loc[:2], site.headers)):
         for name in headers:
+            if (
+                name.lower() == ALLOW_CREDENTIALS.lower()
+                and location.cors == ("*",)
+                and headers[name]
+            ):
+                message = f"browsers take no {name} with an origin of *"
+                yield Violation((*loc, "cors"), message, "name the origins")
             if name.lower() == ALLOW_ORIGIN.lower() and headers[name] is not None:
                 line = config.position_of(*where, "headers", name).line
                 message = f"`headers` sets {name} too (line {line})"

@@ -16,7 +16,7 @@ from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.probes import Expectation, HttpProbe
-from reconcile.config.site.access import Access, access_view, check_access
+from reconcile.config.site.access import Access, access_view, check_location_access
 from reconcile.config.site.extra import check_extra
 from reconcile.config.site.headers import (
     ResponseHeaders,
@@ -67,7 +67,7 @@ def check_file_location(
     key = str(loc[-1])
     yield from check_cache_name((*loc, "cache"), location.cache, config)
     yield from check_location_headers(loc, location, site, config)
-    yield from check_access(loc, location.access, location.extra, config)
+    yield from check_location_access(loc, location, site, config)
     yield from check_extra(loc, location.extra)
     yield from check_no_limit(loc, location.rate_limit)
     if key.endswith("/"):

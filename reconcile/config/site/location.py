@@ -20,7 +20,7 @@ from reconcile.config.fields.path_types import NginxPath, ReleaseSourcePath
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
-from reconcile.config.site.access import Access, access_view, check_access
+from reconcile.config.site.access import Access, access_view, check_location_access
 from reconcile.config.site.app_release import built_by
 from reconcile.config.site.cache_by_name import CacheByName, check_cache_by_name, name_regex
 from reconcile.config.site.cors import Cors, check_cors
@@ -164,7 +164,7 @@ def check_location(loc: Loc, location: Location, site: Site, config: Config) -> 
     yield from check_cache_name((*loc, "cache"), location.cache, config)
     yield from _check_role(loc, location)
     yield from check_location_headers(loc, location, site, config)
-    yield from check_access(loc, location.access, location.extra, config)
+    yield from check_location_access(loc, location, site, config)
     yield from check_extra(loc, location.extra)
     yield from check_no_limit(loc, location.rate_limit)
     yield from check_cache_by_name(loc, location.cache_by_name, config)

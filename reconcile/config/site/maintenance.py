@@ -17,6 +17,7 @@ from reconcile.config.fields.path_types import SourcePath
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.error_pages import check_page, declare_pages_dir, excerpt, page_file
 from reconcile.config.site.listen_ports import main_endpoint
+from reconcile.config.site.networks import check_networks
 from reconcile.engine.model import Declared, Finding
 from reconcile.nginx.render.site_view import RETRY_AFTER_S, MaintenanceView
 from reconcile.resources.file import File
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reconcile.config.site.site import Site
 
 _NAME = "maintenance"
+DEFAULT_NAME = "maintenance.html"
 DEFAULT_PAGE = b"""\
 <!doctype html>
 <meta charset="utf-8">
@@ -54,10 +56,8 @@ def check_maintenance(loc: Loc, site: Site) -> Iterator[Violation]:
         return
     if settings.page:
         yield from check_page((*here, "page"), settings.page)
-    for index, network in enumerate(settings.allow):
-        if network.endswith("/0"):
-            message = f"{network} is everybody: no one would see the maintenance"
-            yield Violation((*here, "allow", index), message, "remove it, or set enabled: false")
+    consequence, fix = ": no one would see the maintenance", "remove it, or set enabled: false"
+    yield from check_networks((*here, "allow"), settings.allow, consequence, fix)
 
 
 def maintenance_view(site: SiteContext) -> MaintenanceView | None:
@@ -65,7 +65,11 @@ def maintenance_view(site: SiteContext) -> MaintenanceView | None:
     settings = site.declared.maintenance
     if settings is None or not settings.enabled:
         return None
-    return MaintenanceView(page_file(_NAME, settings.page or ".html"), settings.allow)
+    return MaintenanceView(_page_name(settings), settings.allow)
+
+
+def _page_name(settings: Maintenance) -> str:
+    return page_file(_NAME, settings.page or DEFAULT_NAME)
 
 
 def compile_maintenance(site: SiteContext) -> Iterator[Declared]:
@@ -73,7 +77,7 @@ def compile_maintenance(site: SiteContext) -> Iterator[Declared]:
     settings, facts = site.declared.maintenance, site.facts
     if settings is None:
         return
-    path = f"{site.pages_dir}/{page_file(_NAME, settings.page or '.html')}"
+    path = f"{site.pages_dir}/{_page_name(settings)}"
     page = File(path=path, content=DEFAULT_PAGE, user=facts.user, group=facts.group, mode=0o644)
     if settings.page:
         page = copied_file(site.context, path, settings.page, site.loc(_NAME, "page"))

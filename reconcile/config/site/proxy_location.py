@@ -13,7 +13,7 @@ from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.quantities import Duration, Size
 from reconcile.config.probes import SERVER_ERRORS, Expectation, Probe
-from reconcile.config.site.access import Access, access_view, check_access
+from reconcile.config.site.access import Access, access_view, check_location_access
 from reconcile.config.site.app import BAD_GATEWAY, websocket_probe
 from reconcile.config.site.extra import check_extra, find_in_extra
 from reconcile.config.site.headers import (
@@ -87,7 +87,7 @@ def check_proxy_location(
         yield Violation((*loc, "timeout"), "timeout has to be a second or more")
     yield from check_upstreams((*loc, "upstream"), location.upstreams)
     yield from check_location_headers(loc, location, site, config)
-    yield from check_access(loc, location.access, location.extra, config)
+    yield from check_location_access(loc, location, site, config)
     yield from check_extra(loc, location.extra)
     if location.rate_limit and find_in_extra(location.extra, "limit_req"):
         yield Violation((*loc, "rate_limit"), "`extra` has limit_req too", "remove one of them")

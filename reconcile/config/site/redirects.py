@@ -13,7 +13,7 @@ from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
-from reconcile.config.fields.network import parse_server_name
+from reconcile.config.fields.network import HOST_IN_URL, parse_server_name
 from reconcile.config.fields.short_form import short_or_mapping
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.extra import extra_directives, place_in_extra
@@ -22,6 +22,7 @@ from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.render.redirection import name_redirect
 from reconcile.nginx.render.site_config import CONFIG_TOKEN_PATH
 from reconcile.nginx.render.site_view import CHALLENGES, RedirectView
+from reconcile.nginx.routing.uri import normalise
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -32,6 +33,7 @@ _SEGMENT = r"[A-Za-z0-9_~@+,:=!&'()*-][A-Za-z0-9_~@+,:=!&'()*.-]*"
 _KEY = rf"/(?:{_SEGMENT}/)*(?:{_SEGMENT})?"
 _PATH = r"/(?:[!#%-.0-:=?-\[\]^_a-z|~][!#%-:=?-\[\]^_a-z|~]*)?"
 _ABSOLUTE = rf"(https?)://([A-Za-z0-9.-]{{1,253}})(?::([1-9][0-9]{{0,4}}))?({_PATH})?"
+_WRITTEN = _ABSOLUTE.replace("([A-Za-z0-9.-]{1,253})", f"({HOST_IN_URL})")
 _LIMIT = 1000
 
 
@@ -47,7 +49,7 @@ def parse_redirect_key(value: Any) -> str:
 def parse_redirect_target(value: Any) -> str:
     """A path of this site, or a whole http or https URL."""
     target = require_str(value, "the target of a redirect")
-    absolute = re.fullmatch(_ABSOLUTE, target, re.ASCII)
+    absolute = re.fullmatch(_WRITTEN, target, re.ASCII)
     if len(target) > _LIMIT:
         raise InvalidValue(f"a target is longer than {_LIMIT} characters")
     if not absolute and not re.fullmatch(_PATH, target, re.ASCII):
@@ -55,8 +57,9 @@ def parse_redirect_target(value: Any) -> str:
         raise InvalidValue(f"{quote_text(target)} is not the target of a redirect", hint)
     if not absolute:
         return target
-    parse_server_name(absolute[2])
-    return target if absolute[4] else f"{target}/"
+    scheme, host, port, path = absolute.groups()
+    name = parse_server_name(host)
+    return f"{scheme}://{host if host.isascii() else name}{f':{port}' if port else ''}{path or '/'}"
 
 
 RedirectKey = Annotated[
@@ -72,7 +75,7 @@ RedirectTarget = Annotated[
         parse_redirect_target,
         {
             "type": "string",
-            "pattern": f"^(?:{_ABSOLUTE}|{_PATH})$",
+            "pattern": f"^(?:{_WRITTEN}|{_PATH})$",
             "maxLength": _LIMIT,
             "examples": ["/new/", "https://shop.example.com/"],
         },
@@ -194,19 +197,38 @@ def _arrival(name: str, target: str, config: Config) -> tuple[str, str] | None:
     """The site of this file and the path that a target leads to, None for another host."""
     absolute = re.fullmatch(_ABSOLUTE, target, re.ASCII)
     if not absolute:
-        return name, re.split(r"[?#]", target)[0]
+        return _at(name, target)
     scheme, host, port, path = absolute.groups()
     number = int(port) if port else {"http": 80, "https": 443}[scheme]
     for _ in range(len(config.sites) + 1):
-        for other, site in config.sites.items():
-            listens = any(listen.port == number for listen in site.listens)
-            if listens and host.lower() in site.served_names:
-                return other, re.split(r"[?#]", path or "/")[0]
+        if found := _serving(host.lower(), number, config):
+            return _at(found, path or "/")
         onward = [one for one in config.sites.values() if host.lower() in one.redirect_from]
         if not onward:
             return None
         host = onward[0].server_names[0]
         number = 443 if onward[0].tls and onward[0].tls.redirect else number
+    return None
+
+
+def _at(name: str, path: str) -> tuple[str, str] | None:
+    """The path as nginx decodes it, None where it answers 400."""
+    requested = normalise(path)
+    return (name, requested.path) if requested else None
+
+
+def _serving(host: str, port: int, config: Config) -> str | None:
+    """The site that answers for that name; a wildcard is behind every plain name."""
+    listening = {
+        name: site
+        for name, site in config.sites.items()
+        if any(listen.port == port for listen in site.listens)
+    }
+    above = [f"*.{host.split('.', count)[count]}" for count in range(1, host.count(".") + 1)]
+    for wanted in (host, *above):
+        for name, site in listening.items():
+            if wanted in site.served_names:
+                return name
     return None
 
 

@@ -68,6 +68,18 @@ _MEDIA_TYPES = type_lines(
     }
     | {"txt": "text/plain"}
 )
+_MEDIA_ENDINGS = frozenset(ending for _, endings in _MEDIA_TYPES for ending in endings)
+
+
+def _shown_types(location: LocationView) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The types of uploads that browsers show; an ending has one of them."""
+    found = (
+        (media_type, tuple(one for one in endings if one not in _MEDIA_ENDINGS))
+        for media_type, endings in location.inline
+    )
+    return (*_MEDIA_TYPES, *((media_type, endings) for media_type, endings in found if endings))
+
+
 STATIC_DIRECTIVES: dict[Encoding, str] = {
     "gzip": "gzip_static",
     "br": "brotli_static",
@@ -88,7 +100,7 @@ _CONSTANTS: dict[str, Any] = {
     "managed_header": Raw(MANAGED_HEADER),
     "generation_path": CONFIG_TOKEN_PATH,
     "challenges": CHALLENGES,
-    "media_types": _MEDIA_TYPES,
+    "shown_types": _shown_types,
     "dotfiles": _DOTFILES,
     "static_directives": STATIC_DIRECTIVES,
     "text_types": TEXT_TYPES,

@@ -411,6 +411,7 @@ def test_maintenance_without_a_page_has_one(world):
     answer = world.ask("/")
 
     assert (503, True) == (answer.status, b"<h1>Maintenance</h1>" in answer.body)
+    assert ["text/html"] == answer.all("Content-Type")
 
 
 def upgrade(world, protocol):
@@ -752,6 +753,19 @@ def test_a_limit_that_nobody_enforces_is_a_failure(world):
     until(lambda: any("limits a client" in one for one in served.failed_probes()))
 
 
+def test_a_limited_client_is_whom_a_trusted_proxy_names(world):
+    location = "locations: {/once/: {role: proxy, rate_limit: {rate: 1r/m}}}"
+    serve_yaml(world, APP, "trusted_proxies: [127.0.0.0/8]", location)
+
+    def status(client, address="127.0.0.1"):
+        headers = {"X-Forwarded-For": client}
+        return world.ask("/once/", headers=headers, address=address).status
+
+    assert [200, 200, 429] == [status("192.0.2.1"), status("192.0.2.2"), status("192.0.2.1")]
+    # Whoever is not trusted is one client, whatever it claims.
+    assert [200, 429] == [status("192.0.2.3", "::1"), status("192.0.2.4", "::1")]
+
+
 def test_an_ipv6_client_is_its_network(world):
     world.nginx.config.write_text(
         world.nginx.config.read_text().replace(
@@ -845,6 +859,7 @@ def test_a_fallback_answers_pages_and_no_missing_asset(world):
         assert ([cache] if cache else []) == answer.all("Cache-Control"), target
         assert ["b"] == answer.all("A")
     assert 404 == world.ask("/app/users/7", "POST", body=b"").status
+    assert 200 == world.ask("/app/users/7", "HEAD").status
     assert [] == served.failed_probes()
 
 
