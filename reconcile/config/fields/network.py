@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any
 
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
@@ -104,7 +104,7 @@ def parse_network(value: Any) -> str:
     except ValueError:
         hint = "use 203.0.113.7, 10.0.0.0/8 or 2001:db8::/32"
         raise InvalidValue(f"{quote_text(text)} is not an address or a network", hint) from None
-    if "/" in text and text.partition("/")[0] != str(network.network_address):
+    if "/" in text and ip_address(text.partition("/")[0]) != network.network_address:
         raise InvalidValue(f"{quote_text(text)} is an address in a network", f"use {network}")
     is_single = network.prefixlen == network.max_prefixlen
     return str(network.network_address if is_single else network)
