@@ -158,7 +158,7 @@ def test_an_inline_type_that_is_shown_anyway_is_named_once() -> None:
     file = desired(text)["file:/etc/nginx/sites-available/shop.conf"]
     lines = (getattr(file, "content", None) or b"").decode().splitlines()
 
-    types = [line.split() for line in lines if "text/plain" in line or "text/csv" in line]
+    types = [line.split() for line in lines if line.strip().startswith(("text/plain", "text/csv"))]
     endings = [word.rstrip(";") for words in types for word in words[1:]]
     assert {"txt", "csv"} <= {*endings}
     assert len({*endings}) == len(endings)
