@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from reconcile.config.compile import compile_config
 from reconcile.config.load import load_bytes
 from reconcile.engine.merge import merge
 from tests.support.host_facts import HOST
+from tests.support.proven_recipes import PROVEN
 from tests.support.recipes import PAGE, recipes
 
 HTPASSWD = b"anna:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n"
@@ -34,3 +37,10 @@ def test_there_are_forty_wishes() -> None:
 
 def test_its_lines_can_be_read_side_by_side() -> None:
     assert all(len(line) <= 130 for line in PAGE.read_text().splitlines())
+
+
+def test_each_is_proven_on_a_booted_host() -> None:
+    for path in sorted((Path(__file__).parent / "stories/recipes").glob("test_*.py")):
+        importlib.import_module(f"tests.stories.recipes.{path.stem}")
+
+    assert {*recipes()} == PROVEN

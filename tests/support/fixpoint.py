@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-VALUED = ("--site", "--target", "--exclude", "--file", "-f")
+VALUED = ("--site", "--target", "--exclude", "--file", "-f", "--var")
 """The options of `apply` that decide what is planned."""
 
 
