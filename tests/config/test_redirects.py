@@ -44,8 +44,8 @@ CONTRADICTIONS = {
         ["6: /a leads back to itself"],
     ),
     "a redirect to itself in other words": (
-        site("redirects: {/a: '/%61', /b: /x/../b, /c: /./c, /d: //d}"),
-        [f"6: /{key} leads back to itself" for key in "abcd"],
+        site("redirects: {/a: '/%61', /b: /x/../b, /c: /./c}"),
+        [f"6: /{key} leads back to itself" for key in "abc"],
     ),
     "a loop over a wildcard name": (
         site("redirects: {/a: 'http://x.y.shop.test/a'}").replace(
