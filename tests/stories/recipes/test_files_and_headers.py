@@ -55,6 +55,7 @@ def test_the_files_behind_the_new_target_are_served(site: RecipeHost) -> None:
 
 @proves("Unknown names get no answer")
 def test_an_unknown_name_gets_no_answer(site: RecipeHost) -> None:
+    site.host.run("rm", "/etc/nginx/sites-enabled/default")
     site.apply()
 
     there = ("--connect-to", f"::{site.host.address}:", "--silent", "--max-time", "20")
