@@ -19,6 +19,11 @@ DEBUG = "RECONCILE_DEBUG"
 NO_WORKING_DIRECTORY = ReconcileError(
     "The working directory no longer exists", "it was removed", "cd to an existing directory."
 )
+# The parser speaks to programmers.
+_PARSER_WORDS = {
+    "Input should be a valid integer, unable to parse string as an integer": "use a whole number",
+    "Input should be greater than or equal to": "use at least",
+}
 _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 # Caused by the system, whatever was being done.
 _SYSTEM_ERRORS = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EROFS)
@@ -77,6 +82,8 @@ def _usage_error(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "reconcile"
     what = str(error.format_message())  # type: ignore[attr-defined] # the parser's own errors
+    for words, plain in _PARSER_WORDS.items():
+        what = what.replace(words, plain)
     return _print_error(ReconcileError(what, "", f"See {command} --help."))
 
 

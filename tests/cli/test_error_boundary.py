@@ -9,6 +9,7 @@ import pytest
 
 from reconcile.cli.error_boundary import TerminatedBySignal, run_guarded
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
+from tests.support.command import Run
 
 pytestmark = pytest.mark.process
 
@@ -74,3 +75,18 @@ def test_what_why_and_fix_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> No
         output.out,
         output.err,
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("history", "show", "last"), "Invalid value for 'N': use a whole number"),
+        (("rollback", "--to", "-1"), "Invalid value for '--to': use at least 0"),
+    ],
+)
+def test_a_bad_number_is_reported_in_plain_words(
+    run: Run, arguments: tuple[str, ...], shown: str
+) -> None:
+    done = run(*arguments)
+
+    assert (1, f"Error: {shown}") == (done.returncode, done.stderr.splitlines()[0])
