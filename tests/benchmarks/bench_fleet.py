@@ -32,7 +32,7 @@ from tests.fleet.simulated import simulate
 from tests.support.open_ssh import OpenSsh
 
 PARALLEL = 50
-OF_PYINFRA, BESIDE = 1.1, "pyinfra exec"
+OF_PYINFRA, BESIDE = 1.1, "pyinfra, the same work"
 SIMULATED_CPU_S, SIMULATED_MIB = 60, 400
 PROGRAM = """\
 #!/bin/sh
@@ -129,8 +129,8 @@ def tools(folder: Path, count: int, ansible: str | None) -> dict[str, list[str]]
     program = f"{folder}/program"
     found = {
         "reconcile fleet": [*RECONCILE, "fleet", "drift"],
-        BESIDE: [pyinfra, *options, "exec", "--", program, "drift", "--json"],
-        "pyinfra, with the file": [pyinfra, *options, "deploy.py"],
+        BESIDE: [pyinfra, *options, "deploy.py"],
+        "pyinfra exec, the command alone": [pyinfra, *options, "exec", "--", program, "drift"],
     }
     if ansible:
         # ssh has the home of passwd.
