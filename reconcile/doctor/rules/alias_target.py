@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from posixpath import normpath
+from posixpath import dirname, normpath
 from shlex import quote
 
 from reconcile.doctor.config_view import DeclaredLocation
@@ -16,7 +16,6 @@ from reconcile.doctor.location_mapping import (
     is_managed_server,
 )
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note
-from reconcile.filesystem.path import is_inside
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
@@ -87,7 +86,7 @@ def _absent(inspection: HostInspection, mapping: LocationMapping) -> RuleResult:
     top, declared = _first_missing(inspection, mapping.path), mapping.declared
     link = inspection.host.files.stat(top)
     what = f"{mapping.path}, served by {mapping}, does not exist"
-    if is_inside(mapping.path, _PACKAGED):
+    if dirname(top) == _PACKAGED:
         # Panels write such locations whether the package is installed or not.
         found = note(
             f"{what}: the package that has it is not installed.",

@@ -15,8 +15,10 @@ from reconcile.filesystem.undo import from_json
 from reconcile.resources.service import Service
 from reconcile.system import Host
 from reconcile.system.planned_host import PlannedHost
+from reconcile.system.services import waiting
 from reconcile.system.services.service_undo import ActiveBefore, UnitFileBefore
 from tests.support.process_manager import Journal, WriteUnit
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.process
 
@@ -203,8 +205,14 @@ def test_a_service_that_was_restarted_meanwhile_is_not_restarted_again(
 
 
 def test_a_rollback_reports_that_new_code_cannot_be_undone(
-    host: Host, service: Service, code: Path, journal: Journal
+    host: Host,
+    service: Service,
+    code: Path,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # On a busy machine Python takes longer to begin than a program usually has to end.
+    monkeypatch.setattr(waiting, "STEADY_S", 10)
     (code / "app.py").write_text("raise SystemExit('broken')")
 
     with pytest.raises(ReconcileError, match="does not stay active"):
@@ -233,7 +241,8 @@ def test_a_rollback_leaves_new_code_running_and_reports_that(
 def test_variables_of_the_environment_file_reach_the_process(
     host: Host, service: Service, tmp_path: Path
 ) -> None:
-    before = pid(host)
+    before, log = pid(host), tmp_path / "log"
+    wait_for(lambda: log.exists() and log.read_text(), "the first process")
     (tmp_path / "app.env").write_text("# who\nWHO=two\n")
 
     observed = service.observe(host)
@@ -243,7 +252,7 @@ def test_variables_of_the_environment_file_reach_the_process(
     assert service.runs != observed.runs
     assert service.runs == left.runs
     assert before != pid(host)
-    assert "one two " == (tmp_path / "log").read_text()
+    wait_for(lambda: log.read_text() == "one two ", "the second process")
 
 
 def test_an_environment_file_that_is_absent_is_reported(
@@ -277,11 +286,14 @@ def test_new_code_that_fails_its_check_leaves_the_old_process_running(
 
 @pytest.mark.parametrize("was_active", [True, False], ids=["restarted", "stopped"])
 def test_a_service_that_its_restored_files_do_not_start_is_reported_and_blocks_nothing(
-    host: Host, service: Service, code: Path, was_active: bool
+    host: Host, service: Service, code: Path, write_unit: WriteUnit, was_active: bool
 ) -> None:
     status = host.services.status(UNIT)
     host.services.stop(UNIT)
-    (code / "app.py").write_text("raise SystemExit('its database is gone')")
+    # A check that ends before the start does: however slow the machine is, it has failed then.
+    (code / "check.py").write_text("raise SystemExit('its database is gone')")
+    check = f"ExecStartPre=/usr/bin/python3 {code}/check.py"
+    write_unit(UNIT, check, f"ExecStart=/usr/bin/python3 {code}/app.py")
     before = UnitFileBefore(UNIT, True, status.main_pid, status.started_at)
 
     note = (before if was_active else ActiveBefore(UNIT, True)).undo(host)
