@@ -25,7 +25,11 @@ sites:
     prevent_destroy: true
     server_names: [{host}]
     app:
-      gunicorn: {{directory: /srv/myapp, python: /opt/apps-venv/bin/python, module: "app:app"}}
+      gunicorn:
+        directory: /srv/myapp
+        python: /opt/apps-venv/bin/python
+        module: "app:app"
+        environment: {{UPLOAD_FOLDER: /var/www/{folder}/media}}
     locations:
       /static/: {{role: static, dir: /var/www/{folder}/static, source: ./app/static}}
       /media/: {{role: media, dir: /var/www/{folder}/media}}
@@ -94,7 +98,7 @@ def test_a_renamed_site_and_service_pass_over_with_their_uploads(debian_host: De
         assert "not-found inactive" == state(host, f"{old}.service")
         assert "loaded active" == state(host, f"{new}.service")
     assert "not-found inactive" == state(host, "gunicorn-shop.socket")
-    running = host.run("pgrep", "--full", "--count", "sleep infinity").stdout
+    running = host.run("pgrep", "--exact", "--count", "sleep").stdout
     assert "1\n" == running
     assert b"what a visitor sent" == host.http("GET", "/media/photo.txt").body
     assert inode == host.run("stat", "--format=%i", f"{site.MEDIA}/photo.txt").stdout
@@ -154,10 +158,8 @@ def test_two_pipelines_look_after_their_own_part(debian_host: DebianHost) -> Non
     for name, folder in folders.items():
         host.run("systemd-run", f"--unit=pipeline-{name}", "sh", "-c", PIPELINE, "sh", folder)
     for name in folders:
-        ended = ("systemctl", "show", "--value", "-p", "ActiveState,Result", f"pipeline-{name}")
-        wait_for(lambda: "activ" not in host.run(*ended).stdout.split()[0][:5], name)  # noqa: B023
         log = ("journalctl", "--unit", f"pipeline-{name}", "--output", "cat")
-        assert "Apply complete!" in host.run(*log).stdout
+        wait_for(lambda log=log: "Apply complete!" in host.run(*log).stdout, name, timeout_s=240)
 
     for name, folder in folders.items():
         planned(host, 0, folder)

@@ -178,7 +178,13 @@ def test_one_file_serves_two_names(site: RecipeHost) -> None:
 
 
 CONTAINER = (
-    *("podman", "--cgroup-manager=cgroupfs", "run", "--detach", "--cgroups=disabled"),
+    *(
+        "podman",
+        "--cgroup-manager=cgroupfs",
+        "run",
+        "--detach",
+        "--cgroups=disabled",
+    ),
     *("--network=host", "--user=33:33", "--workdir=/srv/myapp"),
     "--volume=/var/www/myapp/media:/app/media",
 )
@@ -196,6 +202,9 @@ def test_a_container_saves_uploads_that_nginx_serves(site: RecipeHost) -> None:
     # Its folder of uploads has to be there before the container starts.
     site.host.run("install", "-d", "-o", "www-data", "-g", "www-data", "/var/www/myapp/media")
     site.host.run("sh", "-euc", IMAGE, timeout_s=300)
+    # The test's host is an overlay itself.
+    storage = '[storage]\ndriver = "vfs"\nrunroot = "/run/pods"\ngraphroot = "/srv/pods"\n'
+    site.host.write("/etc/containers/storage.conf", storage)
     gunicorn = ("/opt/apps-venv/bin/gunicorn", "--bind", "127.0.0.1:8000", "app:app")
     site.host.run(*CONTAINER, "--rootfs", "/srv/image", *gunicorn, timeout_s=300)
     site.wait_for_port(8000)

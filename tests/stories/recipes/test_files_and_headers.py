@@ -177,7 +177,7 @@ def test_a_pdf_is_shown_in_parts_too_and_a_page_is_a_download(site: RecipeHost) 
         pdf.lines("X-Content-Type-Options"),
     )
     assert "sandbox" not in "".join(pdf.lines("Content-Security-Policy"))
-    assert ["attachment"] == page.lines("Content-Disposition")
+    assert ["application/octet-stream"] == page.lines("Content-Type")
     assert (206, "%PDF", ["bytes 0-3/8"]) == (part.status, part.body, part.lines("Content-Range"))
 
 
