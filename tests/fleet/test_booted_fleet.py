@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -230,7 +231,15 @@ def test_who_may_log_in_and_become_root_is_asked_and_nobody_else(fleet: BootedFl
 def test_an_inventory_of_pyinfra_is_a_fleet(fleet: BootedFleet) -> None:
     hosts = {name: fleet.hosts[name].address for name in HOSTS[:2]}
     pairs = [
-        (name, {"ssh_hostname": address, "ssh_user": "deploy", "ssh_key": "key"})
+        (
+            name,
+            {
+                "ssh_hostname": address,
+                "ssh_user": "deploy",
+                "ssh_key": "key",
+                "vars": {"name": f"{name}.example.com"},
+            },
+        )
         for name, address in hosts.items()
     ]
     (fleet.folder / "inventory.py").write_text(f"web = {pairs!r}\n")
@@ -274,14 +283,11 @@ def test_a_secret_is_in_no_argument_environment_record_or_log(fleet: BootedFleet
 def watch_processes(found: set[str], is_over: Event) -> None:
     """Find the secret in the arguments and the environment of any process, of any host."""
     while not is_over.is_set():
-        for path in Path("/proc").glob("[0-9]*/*"):
-            if path.name not in ("cmdline", "environ"):
-                continue
-            try:
-                if SECRET.encode() in path.read_bytes():
-                    found.add(str(path))
-            except OSError:
-                continue
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            for name in ("cmdline", "environ"):
+                with suppress(OSError):
+                    if SECRET.encode() in Path("/proc", pid, name).read_bytes():
+                        found.add(f"{pid} {name}")
 
 
 def test_a_controller_killed_at_any_moment_is_resumed_and_applies_nothing_twice(
