@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.host, pytest.mark.nightly]
 
 # Fewer on a machine that is busy: at least six.
 HOSTS = [f"web-{n}" for n in range(1, int(os.environ.get("RECONCILE_TEST_FLEET", "20")) + 1)]
+INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 ALL_AT_ONCE = "{timeout: 5m, parallel: 20}"
 IN_STEPS = "{order: [{tags: [canary]}, 4, 100%], timeout: 5m, parallel: 20, stop: {failed: 1}}"
 SECRET = "hunter2-correct-horse"
@@ -45,6 +46,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedFleet]:
     """Twenty hosts on which the site was applied once."""
     lab = Lab(layers_with_ssh())
     fleet = BootedFleet(lab, tmp_path_factory.mktemp("controller"))
+    # A systemd holds six of the 128 that a user may have.
+    before = INSTANCES.read_text()
+    INSTANCES.write_text("1024")
     try:
         fleet.boot(*HOSTS)
         (fleet.folder / "app").mkdir()
@@ -53,6 +57,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedFleet]:
         yield fleet
     finally:
         lab.close()
+        INSTANCES.write_text(before)
 
 
 def publish(fleet: BootedFleet, content: str, fails_on: str = "") -> None:
