@@ -102,7 +102,7 @@ def test_stale_live_config_is_silent_while_an_old_worker_drains(host: DebianHost
     host.run("sh", "-c", "mkdir -p /srv/slow; truncate -s 100M /srv/slow/file")
     with changed(host, FINE.replace("return 404;", "root /srv/slow;"), reload=True):
         host.run("systemd-run", "--unit=slow", "--quiet", "/usr/bin/python3", "-c", SLOW)
-        host.run("timeout", "10", "sh", "-c", "until test -e /run/slow; do sleep 0.02; done")
+        host.run("timeout", "60", "sh", "-c", "until test -e /run/slow; do sleep 0.02; done")
         host.run("systemctl", "reload", "nginx")
         said = doctor(host)
         draining = host.run("pgrep", "-f", "worker process is shutting down", check=False)
@@ -135,6 +135,8 @@ def test_stale_live_config_reports_that_nginx_is_not_running(host: DebianHost) -
 def test_bind_conflict_names_who_holds_the_port(host: DebianHost) -> None:
     held = ("/usr/bin/python3", "-m", "http.server", "8081")
     host.run("systemd-run", "--unit=hog", "--quiet", *held)
+    listens = "grep -q ':1F91 ' /proc/net/tcp /proc/net/tcp6"  # 8081
+    host.run("timeout", "60", "sh", "-c", f"until {listens}; do sleep 0.02; done")
     with changed(host, FINE.replace("8080", "8081")):
         said = doctor(host).of("bind-conflict")
         host.run("systemctl", "stop", "hog")
