@@ -36,6 +36,9 @@ def changed(host: DebianHost, text: str, *, reload: bool = False) -> Iterator[No
         host.write(SITE, FINE)
         host.run("systemctl", "reset-failed", "nginx")
         host.run("systemctl", "restart", "nginx")
+        # Workers are started a moment after systemd calls nginx started.
+        workers = "pgrep -f 'nginx: [w]orker process' > /dev/null"
+        host.run("timeout", "60", "sh", "-c", f"until {workers}; do sleep 0.02; done")
 
 
 def test_a_stock_host_is_silent(host: DebianHost) -> None:
