@@ -6,12 +6,14 @@ import errno
 import os
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reconcile.filesystem.host_error import HostError
 from reconcile.system.commands import CommandMissing, Commands, CommandTimeout, TooMuchOutput
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.process
 
@@ -165,20 +167,24 @@ def test_a_program_that_hangs_is_killed_with_its_children(commands: Commands) ->
     with pytest.raises(CommandTimeout) as late:
         commands.run(("sh", "-c", f"echo waiting >&2; {long} & {long}"), timeout_s=0.3)
 
-    left = subprocess.run(["pgrep", "-f", f"^{long}$"], capture_output=True).stdout
     assert "waiting" == late.value.why
     assert time.monotonic() - begun < 60
-    assert b"" == left
+    wait_for(partial(_has_ended, f"^{long}$"), "the end of what was killed")
 
 
 def test_a_program_that_writes_without_end_is_killed_at_the_bound(commands: Commands) -> None:
     with pytest.raises(TooMuchOutput):
         commands.run(("sh", "-c", "yes 'without end 9871'"), timeout_s=10, max_bytes=1 << 20)
 
-    assert b"" == subprocess.run(["pgrep", "-f", "end 9871$"], capture_output=True).stdout
+    wait_for(partial(_has_ended, "end 9871$"), "the end of what was killed")
 
 
 def test_input_larger_than_a_pipe_reaches_a_program_that_answers_meanwhile(
     commands: Commands,
 ) -> None:
     assert "x" * (1 << 20) == commands.run(("cat",), input=b"x" * (1 << 20)).stdout
+
+
+def _has_ended(pattern: str) -> bool:
+    """Whether no process matches; one that was killed is gone a moment later."""
+    return not subprocess.run(["pgrep", "-f", pattern], capture_output=True).stdout
