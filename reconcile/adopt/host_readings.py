@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconcile.errors import ReconcileError
 from reconcile.nginx.routing.servers import Server
 
 
@@ -69,3 +70,11 @@ class Inspector(Protocol):
     def app(self, server: Server, target: str) -> FoundApp:
         """Find the service that listens at `target`, which `server` proxies to."""
         ...
+
+
+def has_file(inspector: Inspector, path: str) -> bool:
+    """Whether a file is at `path` that can be read."""
+    try:
+        return inspector.file(path) is not None
+    except (ReconcileError, OSError):
+        return False

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconcile.adopt.draft import Draft
-from reconcile.adopt.host_readings import Inspector
+from reconcile.adopt.host_readings import Inspector, has_file
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.fields.network import parse_network
-from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.scope import Scope
 
@@ -45,7 +44,7 @@ def adopt_maintenance(
         fix = "It stays in `extra`; `verify` and `drift` do not know when it closes the site."
         draft.add_note(closing[0].place, what, fix, at)
         return
-    is_on = bool(switch.admin) or _exists(inspector, switch.file)
+    is_on = bool(switch.admin) or has_file(inspector, switch.file)
     entry["maintenance"] = {"enabled": is_on, "page": page}
     if switch.admin:
         entry["maintenance"]["allow"] = [switch.admin]
@@ -85,10 +84,3 @@ def _network(written: str) -> str:
         return parse_network(written)
     except InvalidValue:
         return ""
-
-
-def _exists(inspector: Inspector, path: str) -> bool:
-    try:
-        return inspector.file(path) is not None
-    except (ReconcileError, OSError):
-        return False

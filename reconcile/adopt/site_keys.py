@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from posixpath import join, splitext
 from typing import Any
 
-from reconcile.adopt.host_readings import Inspector
+from reconcile.adopt.host_readings import Inspector, has_file
 from reconcile.config.fields.field_type import InvalidValue
 from reconcile.config.fields.network import parse_network
 from reconcile.config.site.error_pages import SERVER_FAILURES
 from reconcile.config.site.networks import check_networks
-from reconcile.errors import ReconcileError
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.scope import Scope
 
@@ -139,14 +138,14 @@ def _page(scope: Scope, uri: str, inspector: Inspector) -> tuple[Scope, str] | N
     for one in scope.locations:
         if one.modifier == "@" and one.name == uri and one.own.keys() <= _IN_NAMED:
             path = one.argument("root", "$") + _shown_file(one)
-            return (one, path) if _is_page(path) and _exists(inspector, path) else None
+            return (one, path) if _is_page(path) and has_file(inspector, path) else None
         if one.modifier != "=" or one.name != uri or not {"internal"} <= one.own.keys() <= _IN_PAGE:
             continue
         alias = one.own.get("alias")
         root = one.inherited("root")
         path = alias[0].args[0] if alias else root[0].args[0] + uri if root else ""
         if _is_page(path):
-            return (one, path) if _exists(inspector, path) else None
+            return (one, path) if has_file(inspector, path) else None
     return None
 
 
@@ -195,7 +194,7 @@ def read_access(scope: Scope, inspector: Inspector) -> tuple[dict[str, Any], tup
         access["allow"] = networks
     if basic and basic[0].args != ("off",):
         path = join(scope.tree.prefix, file[0].args[0]) if file else "$"
-        if "$" in path or not _exists(inspector, path):
+        if "$" in path or not has_file(inspector, path):
             return {}, ()
         access = {"basic": path, **access}
     satisfy = own.get("satisfy", [])
@@ -211,10 +210,3 @@ def _networks(written: Sequence[str]) -> list[str]:
     except InvalidValue:
         return []
     return [] if any(check_networks((), found, "", "")) else found
-
-
-def _exists(inspector: Inspector, path: str) -> bool:
-    try:
-        return inspector.file(path) is not None
-    except (ReconcileError, OSError):
-        return False

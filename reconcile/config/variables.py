@@ -118,11 +118,11 @@ class _Replacement:
             return replace(node, value=tuple(map(self.node, node.value)))
         if isinstance(node.value, str) and "${var." in node.value:
             before = len(self.errors)
-            value = self._text(node.value, node.mark)
+            value = self._substitute(node.value, node.mark)
             return replace(node, value=value, is_rejected=len(self.errors) > before)
         return node
 
-    def _text(self, text: str, mark: Mark) -> Any:
+    def _substitute(self, text: str, mark: Mark) -> Any:
         whole = _WHOLE.fullmatch(text)
         if whole:
             return self._value(whole[1], mark)

@@ -36,7 +36,7 @@ def _file_of(profile: str, folder: str) -> tuple[str, str]:
     )
     names = sorted(_files(folder), key=lambda name: (name != usual, name))
     for name in names:
-        text = _text(join(folder, name))
+        text = _profile_text(join(folder, name))
         if is_head.search(text):
             return name, text
     return usual, ""
@@ -48,7 +48,7 @@ def _files(folder: str) -> list[str]:
     return []
 
 
-def _text(path: str) -> str:
+def _profile_text(path: str) -> str:
     with suppress(OSError), open(path, "rb") as file:
         return file.read(MAX_BYTES).decode("utf-8", "replace")
     return ""

@@ -64,7 +64,7 @@ class _RegexReader:
             if token["branch"]:
                 branches, texts = [*branches, *texts], [""]
             else:
-                texts = _joined(texts, self._term(token))
+                texts = _concatenate(texts, self._term(token))
         return [*branches, *texts]
 
     def _term(self, token: re.Match[str]) -> list[str]:
@@ -95,7 +95,7 @@ class _RegexReader:
         return []
 
 
-def _joined(texts: Iterable[str], more: Iterable[str]) -> list[str]:
+def _concatenate(texts: Iterable[str], more: Iterable[str]) -> list[str]:
     joined = islice(("".join(parts) for parts in product(texts, more)), _MAX_TEXTS)
     return [text for text in joined if len(text) <= LONGEST]
 

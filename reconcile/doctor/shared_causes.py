@@ -71,13 +71,13 @@ def _folded(group: Sequence[Finding]) -> Finding:
         first,
         severity=min((one.severity for one in group), key=RANK.__getitem__),
         evidence=(*first.evidence, *shown),
-        fix=_joined([one.fix for one in causes]),
+        fix=_combine_fixes([one.fix for one in causes]),
         apply_fixes=all(one.apply_fixes for one in causes),
-        source=_sources(group),
+        source=_covered_rows(group),
     )
 
 
-def _sources(group: Iterable[Finding]) -> str:
+def _covered_rows(group: Iterable[Finding]) -> str:
     """The rows of the guide that any of them covers."""
     rows = dict.fromkeys(row for one in group for row in one.source.split("; ") if row)
     return "; ".join([row for row in rows if row != BEYOND] or rows)
@@ -92,7 +92,7 @@ def _effects(first: Finding, others: Iterable[Finding]) -> Iterable[str]:
             yield f"also: {other.what.removeprefix(head + colon) if colon else other.what}"
 
 
-def _joined(fixes: Iterable[str]) -> str:
+def _combine_fixes(fixes: Iterable[str]) -> str:
     """One fix that does what all of them do."""
     different = list(dict.fromkeys(filter(None, fixes)))
     if len(different) < 2:

@@ -67,11 +67,11 @@ def checklist_item(site: str, row: str, evidence: BoxEvidence) -> ChecklistItem:
     """Failed, unknown or passed, in this order; without any evidence it is skipped."""
     name = _check_name(site, row)
     if evidence.failed:
-        return ChecklistItem(row, Check(name, "fail", _joined(evidence.failed)))
+        return ChecklistItem(row, Check(name, "fail", _join_sentences(evidence.failed)))
     if evidence.unknown:
-        return ChecklistItem(row, Check(name, "unknown", _joined(evidence.unknown)))
+        return ChecklistItem(row, Check(name, "unknown", _join_sentences(evidence.unknown)))
     if evidence.passed:
-        return ChecklistItem(row, Check(name, "pass", _joined(evidence.passed)))
+        return ChecklistItem(row, Check(name, "pass", _join_sentences(evidence.passed)))
     return ChecklistItem(row, Check(name, "skipped", NOT_APPLICABLE))
 
 
@@ -79,7 +79,7 @@ def _check_name(site: str, row: str) -> str:
     return f"checklist:{site}:{row.removeprefix('CL')}"
 
 
-def _joined(lines: Iterable[str]) -> str:
+def _join_sentences(lines: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(lines)).replace(".; ", "; ")
 
 
@@ -140,7 +140,9 @@ def _item(
     skipped = [check.detail for check in probed if check.status == "skipped"]
     if skipped and len(skipped) == len(probed):
         # A rule that sends the same request is refused in the same way.
-        return ChecklistItem(row, Check(_check_name(site, row), "skipped", _joined(skipped)))
+        return ChecklistItem(
+            row, Check(_check_name(site, row), "skipped", _join_sentences(skipped))
+        )
     return checklist_item(site, row, _row_evidence(row, inspections) + probe_evidence(probed))
 
 

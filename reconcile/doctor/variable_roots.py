@@ -54,7 +54,7 @@ class RootResolver:
 
         Errors: Indeterminate where it depends on more than the name, or is not predictable.
         """
-        if any(map(_PER_VISITOR.search, _sources(scope, value))):
+        if any(map(_PER_VISITOR.search, _values_behind(scope, value))):
             raise Indeterminate(f"{value} differs for each visitor")
         plain = [name.removeprefix(".") for name in server.names if is_plain_name(name)]
         found = [root for host in plain if (root := self._resolve_for(server, scope, value, host))]
@@ -146,7 +146,7 @@ class RootResolver:
         return uri
 
 
-def _sources(scope: Scope, value: str) -> list[str]:
+def _values_behind(scope: Scope, value: str) -> list[str]:
     """`value`, and what the maps depend on whose variables it has."""
     maps, found = variable_maps(scope.tree), [value]
     for text in found:

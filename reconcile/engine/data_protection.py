@@ -75,9 +75,9 @@ class Protection:
 
     def _named(self, resource: Resource) -> Iterator[str]:
         yield from self.folders.keys() & {*upwards(resource.name)}
-        yield from (root for root in self._below(resource.name) if resource.may_write(root))
+        yield from (root for root in self._folders_below(resource.name) if resource.may_write(root))
 
-    def _below(self, name: str) -> list[str]:
+    def _folders_below(self, name: str) -> list[str]:
         # "0" is the character after "/": all names between the two bounds lie below `name`.
         stem = name.rstrip("/")
         first, end = (bisect_left(self._names, stem + mark) for mark in "/0")

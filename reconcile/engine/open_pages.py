@@ -53,8 +53,8 @@ class OpenPages:
     def record(self, host: Host) -> None:
         """Record what stays as ours, so that it goes in its time. Errors: HostError."""
         for root, files in self._files.items():
-            held = {relative: files[path] for path, relative in _below(root, files)}
-            folders = [relative for _, relative in _below(root, self._folders)]
+            held = {relative: files[path] for path, relative in _relative_to_root(root, files)}
+            folders = [relative for _, relative in _relative_to_root(root, self._folders)]
             host.files.record_written(root, held, folders)
 
 
@@ -73,7 +73,7 @@ def _published(undos: Sequence[Undo]) -> Iterator[tuple[Replaced, str]]:
                 yield one, root
 
 
-def _below(root: str, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _relative_to_root(root: str, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Those below `root`, each also relative to it."""
     for path in paths:
         if relative := relative_to(path, root):

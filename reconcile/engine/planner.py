@@ -175,11 +175,11 @@ def _reason(
         return "does not exist yet" if row is NEW else "removed since the last apply"
     own = [why for item in fields if (why := wanted.why(item))]
     if len(own) == len(fields):
-        return _joined(own)
+        return _join_reasons(own)
     return "; ".join([MOVED[cause] if row is not NEW else "exists but was unmanaged", *own])
 
 
-def _joined(reasons: Sequence[str]) -> str:
+def _join_reasons(reasons: Sequence[str]) -> str:
     """One clause after another; what all begin with, such as "reload: ", is written once."""
     action = reasons[0].partition(": ")[0] + ": "
     if all(reason.startswith(action) for reason in reasons):

@@ -38,7 +38,7 @@ def pack(
         if name in releases:
             continue
         with explained(f"the source {path} cannot be packed"):
-            for packed, found in _below("" if name == "." else name, path):
+            for packed, found in _packed_names("" if name == "." else name, path):
                 _add(packed, found, files, folders)
     digests = dict[str, bytes]()
     with tarfile.open(fileobj=tar, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -59,7 +59,7 @@ def _add(name: str, path: str | None, files: dict[str, str], folders: set[str]) 
         files[name] = path
 
 
-def _below(name: str, path: str) -> Iterator[tuple[str, str | None]]:
+def _packed_names(name: str, path: str) -> Iterator[tuple[str, str | None]]:
     """The name and path of each file, and the name of each folder with None."""
     if not os.path.isdir(path):
         yield name, path

@@ -63,7 +63,7 @@ class PlaceGuard:
         self._follow_names(locator)
         here = locator.location(fd)
         if refuse and (names := self._places.holding(here)):
-            raise _refused(path, min(names))
+            raise _protected_place(path, min(names))
         below = {relative for _, relative in self._places.below(here)}
         inodes = self._places.inodes(here.places[0].device)
         return GuardedTree(self, os.fstat(fd).st_dev, inodes, frozenset(filter(None, below)))
@@ -111,7 +111,7 @@ class GuardedTree:
             self.guard.refuse(fd, path)
 
 
-def _refused(path: str, name: str) -> ProtectedPlace:
+def _protected_place(path: str, name: str) -> ProtectedPlace:
     return ProtectedPlace(
         what=f"{path} was not changed: it lies in {name}, which is protected",
         why="users' data is there, reached by another name",

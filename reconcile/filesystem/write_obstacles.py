@@ -43,7 +43,7 @@ class WriteObstacles:
     def _read_only(self, real: str) -> HostError | None:
         if not is_mounted_read_only(self._mounts, real):
             return None
-        return _refused(real, errno.EROFS)
+        return _not_writable(real, errno.EROFS)
 
 
 def _existing(directory: str) -> str:
@@ -66,10 +66,10 @@ def _full(directory: str, size: int) -> HostError | None:
             else (found.f_bavail, found.f_favail)
         )
         if blocks * found.f_frsize < size or (found.f_files > 0 and inodes == 0):
-            return _refused(directory, errno.ENOSPC)
+            return _not_writable(directory, errno.ENOSPC)
     return None
 
 
-def _refused(path: str, number: int) -> HostError:
+def _not_writable(path: str, number: int) -> HostError:
     fix = f"{FIXES[number]} Nothing was changed."
     return HostError(f"{path} cannot be written", REASONS[number], fix, number)

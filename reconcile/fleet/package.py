@@ -110,7 +110,7 @@ def plain_yaml(
     given = {name: _as_option(value) for name, value in variables.items()}
     folder = posixpath.dirname(posixpath.abspath(file))
     sources: dict[str, str] = {}
-    for loc, value in _sources(put_in(root, given, file)[0], folder):
+    for loc, value in _named_sources(put_in(root, given, file)[0], folder):
         path = posixpath.normpath(posixpath.join(folder, value))
         name = _packed_name(path, folder)
         sources[name] = path
@@ -129,7 +129,7 @@ def _renamed(written: str, name: str, folder: str) -> str:
     return renamed if re.fullmatch(pattern, name) else name
 
 
-def _sources(root: YamlNode, folder: str) -> Iterator[tuple[Loc, str]]:
+def _named_sources(root: YamlNode, folder: str) -> Iterator[tuple[Loc, str]]:
     """Where the document names a source, and which: what it may not without an archive."""
     _, errors = validate(Config, root, ParseContext(folder, "none"))
     for error in errors:

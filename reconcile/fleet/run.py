@@ -33,11 +33,11 @@ def run_rollout(
     the hosts of a step that has ended below the limits.
     """
     for _, hosts in rollout.steps():
-        _start(rollout, connections, job_of)
+        _start_jobs(rollout, connections, job_of)
         while rollout.running:
             name, answer = connections.next_answer()
             rollout.finish(name, on_answer(name, answer).outcome)
-            _start(rollout, connections, job_of)
+            _start_jobs(rollout, connections, job_of)
         if not rollout.stopped_by:
             after_step(hosts)
 
@@ -61,6 +61,6 @@ def ask_all(
     return answers
 
 
-def _start(rollout: Rollout, connections: Asks, job_of: Callable[[str], Job]) -> None:
+def _start_jobs(rollout: Rollout, connections: Asks, job_of: Callable[[str], Job]) -> None:
     for name in rollout.start_next():
         connections.start(job_of(name))

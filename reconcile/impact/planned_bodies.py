@@ -38,13 +38,13 @@ class PlannedBodies:
         if path in self._planned_contents:
             return digest(self._planned_contents[path])
         for folder in ancestors(path):
-            if source := self._sources.get(folder):
+            if source := self._asset_sources.get(folder):
                 copied = join(source, relative_to(path, folder) or "")
                 return self.now(copied) or self.now(path)
         return self.now(path)
 
     @cached_property
-    def _sources(self) -> dict[str, str]:
+    def _asset_sources(self) -> dict[str, str]:
         """Folder of assets → what it is copied from."""
         planned = [change.after for change in self._changes]
         copied = [one for one in planned if isinstance(one, Assets)]

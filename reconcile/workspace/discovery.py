@@ -62,8 +62,8 @@ def discover_facts(outline: ConfigOutline, host: Host) -> HostFacts:
         static_encodings=nginx.static_encodings,
         added_types=added_types(nginx.readable_tree),
         http2=nginx.http2,
-        resolvers=resolvers(_text(host, "/etc/resolv.conf")),
-        local_names=local_names(_text(host, "/etc/hosts")),
+        resolvers=resolvers(_file_text(host, "/etc/resolv.conf")),
+        local_names=local_names(_file_text(host, "/etc/hosts")),
     )
 
 
@@ -95,7 +95,7 @@ def _former_certificates(
 ) -> Iterator[tuple[str, tuple[str, str]]]:
     """What sites that still wait for certbot are served with, so that they stay encrypted."""
     for name, certificate in outline.obtained_certificates.items():
-        text = "" if certificate in present else _text(host, facts.layout.file_path(name))
+        text = "" if certificate in present else _file_text(host, facts.layout.file_path(name))
         paths = [found[1] for found in (one.search(text) for one in _CERTIFICATE_PATHS) if found]
         exist = [host.files.stat(path, follow=True) is not None for path in paths]
         if len(paths) == len(_CERTIFICATE_PATHS) and all(exist):
@@ -124,7 +124,7 @@ def _worker_group(host: Host, worker: str) -> str:
         return worker
 
 
-def _text(host: Host, path: str) -> str:
+def _file_text(host: Host, path: str) -> str:
     found = host.files.content(path)
     return found[1].decode("utf-8", "replace") if found else ""
 

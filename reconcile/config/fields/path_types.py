@@ -41,7 +41,7 @@ def parse_path(value: Any, context: ParseContext) -> str:
             f"{quote_text(path)} is relative, and standard input is in no folder",
             "begin it with /",
         )
-    return _below(context.folder, path)
+    return _join_to(context.folder, path)
 
 
 def parse_source(value: Any, context: ParseContext) -> str:
@@ -70,10 +70,10 @@ def _packed_path(path: str, folder: str) -> str:
             f"{quote_text(path)} is not a path within the archive of --files",
             "name a source by its relative name in there",
         )
-    return _below(folder, name)
+    return _join_to(folder, name)
 
 
-def _below(folder: str, path: str) -> str:
+def _join_to(folder: str, path: str) -> str:
     return _check_length(posixpath.normpath(posixpath.join(folder, path)))
 
 

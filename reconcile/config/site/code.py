@@ -45,13 +45,13 @@ def code_scope(site: Site) -> CodeScope | None:
     assets = {one.source or one.dir for one in locations if one.role == "static"}
     return CodeScope(
         code,
-        _below(code, copies.union(gunicorn.writable if gunicorn else ())),
-        _below(code, assets),
+        _paths_inside(code, copies.union(gunicorn.writable if gunicorn else ())),
+        _paths_inside(code, assets),
         environment_of(gunicorn.python) if gunicorn else (),
     )
 
 
-def _below(code: str, paths: Iterable[str]) -> tuple[str, ...]:
+def _paths_inside(code: str, paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({path for path in paths if is_inside(path, code)}))
 
 

@@ -49,7 +49,7 @@ def _check_headers(server: Server, scope: Scope) -> Iterator[RuleResult]:
     if not every:
         return
     where = f"{scope} of {server.names[0]}"
-    refused = list(_refused(where, scope, every))
+    refused = list(_check_origins(where, scope, every))
     yield from refused
     if "$" in every[0].value and not _varies(scope):
         yield note(
@@ -70,7 +70,7 @@ def _varies(scope: Scope) -> bool:
     )
 
 
-def _refused(where: str, scope: Scope, every: list[AddedHeader]) -> Iterator[RuleResult]:
+def _check_origins(where: str, scope: Scope, every: list[AddedHeader]) -> Iterator[RuleResult]:
     # A variable may be empty, and then adds no header.
     certain = [one for one in every if "$" not in one.value]
     if len(certain) > 1:

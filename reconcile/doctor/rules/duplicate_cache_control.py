@@ -23,7 +23,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield a warning for each location whose Cache-Control headers contradict, else a note."""
     for server in inspection.servers:
         for scope in all_locations(server):
-            sources = _sources(scope)
+            sources = _cache_control_directives(scope)
             if len(sources) > 1:
                 severity = warning if _contradict(sources) else note
                 yield severity(
@@ -58,7 +58,7 @@ def _ages(source: str) -> list[int]:
     return [YEARS_S if expires[1] == "max" else parse_seconds(expires[1]) or 0]
 
 
-def _sources(scope: Scope) -> list[str]:
+def _cache_control_directives(scope: Scope) -> list[str]:
     """The directives in force that add the header, if the location itself has one of them."""
     own = {*scope.own} & {"expires", "add_header"}
     if not own or "return" in scope.own:

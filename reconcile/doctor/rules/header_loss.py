@@ -39,7 +39,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                     *(f"{one.place}: add_header {one.name}, not inherited" for one in lost),
                     f"{scope.own['add_header'][0].place}: the {scope.directive.name} has an"
                     " add_header of its own",
-                    fix=f"{scope.directive.place}: add {' '.join(map(_text, lost))} inside it,"
+                    fix=f"{scope.directive.place}: add {_add_headers(lost)} inside it,"
                     " then reload nginx.",
                 )
 
@@ -51,7 +51,11 @@ def _levels(server: Server) -> Iterator[Scope]:
         yield from (Scope(scope.tree, inner, scope) for inner in scope.own.get("if", ()))
 
 
-def _text(header: AddedHeader) -> str:
+def _add_headers(headers: list[AddedHeader]) -> str:
+    return " ".join(map(_add_header, headers))
+
+
+def _add_header(header: AddedHeader) -> str:
     value = header.value.replace("\\", "\\\\").replace('"', '\\"')
     return f'add_header {header.name} "{value}"{" always" * header.always};'
 

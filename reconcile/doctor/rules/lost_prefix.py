@@ -26,7 +26,7 @@ _MAX_LINKS = 10
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each app below a prefix whose start page leads out of it, else a note."""
     for proxy in inspection.proxy_locations:
-        yield from _joined(proxy)
+        yield from _check_slashes(proxy)
         prefix = _stripped_prefix(proxy)
         listens = reachable_listens(inspection, proxy.server)[:1] if prefix else ()
         for listen in listens:
@@ -38,7 +38,7 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
                 yield _unannounced(proxy, prefix)
 
 
-def _joined(proxy: ProxyLocation) -> Iterator[RuleResult]:
+def _check_slashes(proxy: ProxyLocation) -> Iterator[RuleResult]:
     """Of location and path just one ends with a slash: nginx puts the rest behind as it is."""
     scope, target = proxy.scope, proxy.directive.args[0]
     prefix = from_raw(scope.name)

@@ -41,12 +41,12 @@ def _unreachable(proxy: ProxyLocation, target: str, reason: str) -> RuleResult:
     found = error(
         f"{proxy.server.names[0] or proxy.server.place} returns 502: {reason}.",
         proxy.evidence,
-        fix=_start(proxy, target),
+        fix=_how_to_start(proxy, target),
     )
     return caused(found, f"upstream {target}")
 
 
-def _start(proxy: ProxyLocation, target: str) -> str:
+def _how_to_start(proxy: ProxyLocation, target: str) -> str:
     if proxy.directive.name == "fastcgi_pass":
         return (
             f"Start what answers FastCGI on {target}: systemctl list-units --all '*php*-fpm*' shows"

@@ -179,7 +179,7 @@ def parse(data: bytes, path: str) -> ParsedFile:
         if kind in _SIMPLE:
             siblings.append(_directive(words, path, line, start, end))
         elif kind == "{":
-            if refusal := _refusal(statement, outer):
+            if refusal := _why_not_opened(statement, outer):
                 raise NginxSyntaxError(refusal, path, 1 + data.count(b"\n", 0, end))
             outer.append((siblings, statement))
             siblings = []
@@ -210,7 +210,7 @@ def _directive(
     return Directive(name, tuple(args), path, line, start, end, block)
 
 
-def _refusal(opening: Statement, outer: list[tuple[list[Directive], Statement]]) -> str:
+def _why_not_opened(opening: Statement, outer: list[tuple[list[Directive], Statement]]) -> str:
     """Why nginx would not let this block open here; "" where it would."""
     if opening.words[0] == "include":
         return 'directive "include" is not terminated by ";"'
@@ -278,7 +278,7 @@ class _Loader:
             call = "read" if isinstance(error, IsADirectoryError) else "open"
             message = f'{call}() "{path}" failed ({error.errno}: {error.strerror})'
             if included_by:
-                refused = self._refused(message, included_by)
+                refused = self._syntax_error(message, included_by)
                 if error.errno == errno.ENOENT and self._resolve(included_by).is_glob:
                     # glob lists existing names only.
                     refused.fix = f"{path} is a broken symlink: remove it."
@@ -289,7 +289,7 @@ class _Loader:
                 fix="Install nginx, or name its configuration with host.nginx.config.",
             ) from error
 
-    def _refused(self, message: str, directive: Directive) -> NginxSyntaxError:
+    def _syntax_error(self, message: str, directive: Directive) -> NginxSyntaxError:
         """Nginx names the line on which a directive ends."""
         text = self._contents[directive.file][directive.span]
         return NginxSyntaxError(message, directive.file, directive.line + text.count(b"\n"))
@@ -297,7 +297,7 @@ class _Loader:
     def _resolve(self, directive: Directive) -> Include:
         if len(directive.args) != 1:
             message = 'invalid number of arguments in "include" directive'
-            raise self._refused(message, directive)
+            raise self._syntax_error(message, directive)
         written = directive.args[0]
         if written not in self.includes:
             self.includes[written] = self._include(written)

@@ -55,12 +55,12 @@ def check_form(directive: Directive) -> None:
 
     Only of the levels from http inwards: elsewhere a `server` may be another one.
     """
-    refusal = _refusal(directive)
+    refusal = _why_invalid(directive)
     if refusal:
         raise NginxSyntaxError(refusal, directive.file, directive.line)
 
 
-def _refusal(directive: Directive) -> str:
+def _why_invalid(directive: Directive) -> str:
     has_block = directive.block is not None
     if directive.name in _BLOCKS and not has_block:
         return f'directive "{directive.name}" has no opening "{{"'

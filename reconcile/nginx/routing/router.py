@@ -71,7 +71,7 @@ class Router:
             choice = replace(choice, server=self._first_server(request), why=_NO_HOST_YET)
         context = self._context(request, choice, files or NoPathKinds(), sent or ("", ""))
         try:
-            answer = _follow_redirects(context, refused or _start(context))
+            answer = _follow_redirects(context, refused or _check_request(context))
         except Indeterminate as unknown:
             answer = Answer("unknown", None, reason=unknown.reason)
         return _route_of(context, answer)
@@ -154,7 +154,7 @@ def _passed_uri(context: RequestContext, answer: Answer) -> PassedUri | None:
     return passed_uri(context, handler.args[0])
 
 
-def _start(context: RequestContext) -> PhaseResult:
+def _check_request(context: RequestContext) -> PhaseResult:
     request, server = context.request, context.server_scope
     if request.method in ("TRACE", "CONNECT"):
         return StatusResult(405, reason=f"nginx refuses {request.method}")

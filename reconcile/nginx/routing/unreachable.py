@@ -34,7 +34,9 @@ def unreachable(server: Scope) -> Iterator[Unreachable]:
         named = _names_led_to(server)
         for location in server.locations:
             if location.name not in named:
-                yield _location(location, f"{_text(answer)} ({answer.place}) answers before")
+                yield _location(
+                    location, f"{_directive_text(answer)} ({answer.place}) answers before"
+                )
         return
     yield from _of_level(server)
     yield from _own_try_files(server)
@@ -70,7 +72,9 @@ def _behind_answer(scope: Scope) -> Iterator[Unreachable]:
         is_content = directive.name in _CONTENT and not is_inherited
         if is_content or (is_behind and directive.name in _REWRITES):
             yield Unreachable(
-                _text(directive), directive.place, f"{_text(answer)} answers every request"
+                _directive_text(directive),
+                directive.place,
+                f"{_directive_text(answer)} answers every request",
             )
         is_behind = is_behind or directive is answer
 
@@ -106,7 +110,7 @@ def _own_try_files(server: Scope) -> Iterator[Unreachable]:
     every = [one for one in server.locations if one.name == "/" and one.modifier in ("", "^~")]
     for location, directive in product(every, server.own.get("try_files", ())):
         why = f"{location} ({location.directive.place}) takes every request and does not inherit it"
-        yield Unreachable(_text(directive), directive.place, why)
+        yield Unreachable(_directive_text(directive), directive.place, why)
 
 
 def _unnamed(server: Scope) -> Iterator[Unreachable]:
@@ -127,7 +131,7 @@ def _names_led_to(server: Scope) -> frozenset[str]:
     return frozenset(one.args[-1] for one in (*found, *server.inherited("error_page")) if one.args)
 
 
-def _text(directive: Directive) -> str:
+def _directive_text(directive: Directive) -> str:
     return " ".join((directive.name, *directive.args))
 
 

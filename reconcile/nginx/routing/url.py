@@ -31,9 +31,9 @@ def parse_url(url: str, address: str | None = None) -> Request:
         parts = urlsplit(written)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise _refused(url, "Start it with http:// or https://.") from None
+        raise _not_a_url(url, "Start it with http:// or https://.") from None
     if not host:
-        raise _refused(url, "Name a host: http://example.com/static/css/app.css.")
+        raise _not_a_url(url, "Name a host: http://example.com/static/css/app.css.")
     target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), _SENT_AS_IS)
     arrives = address.strip("[]") if address else (host if _is_ip(host) else "127.0.0.1")
     if not _is_ip(arrives):
@@ -102,5 +102,5 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def _refused(url: str, fix: str) -> ReconcileError:
+def _not_a_url(url: str, fix: str) -> ReconcileError:
     return ReconcileError(f"{url} is not an http or https URL", "", fix)

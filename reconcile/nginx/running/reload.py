@@ -84,13 +84,13 @@ class NginxReloaded(Undo):
 
     def undo(self, host: Host) -> str:
         """Make nginx load the restored files, unless they are such as it would refuse."""
-        if refusal := _refusal(host):
+        if refusal := _why_not_loadable(host):
             return f"nginx keeps what it has loaded: it refuses the restored files ({refusal})"
         reload_and_verify(host, restart=self.restarted, reload=self.reopens)
         return ""
 
 
-def _refusal(host: Host) -> str:
+def _why_not_loadable(host: Host) -> str:
     """Why a running nginx would not load what is on the disk, as somebody had broken it; or ""."""
     nginx = discover(host)
     if find_running(nginx) is None:
