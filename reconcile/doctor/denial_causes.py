@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.doctor.unit_sandbox import hidden_by
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.access_check import is_hidden_from
+from reconcile.filesystem.access_walk import is_hidden_from
 from reconcile.filesystem.path import is_inside
 
 if TYPE_CHECKING:

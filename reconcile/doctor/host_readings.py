@@ -19,7 +19,7 @@ from reconcile.system.sockets import holders_at
 
 if TYPE_CHECKING:
     from reconcile.doctor.app_introspection.import_app import ImportResult
-    from reconcile.filesystem.access_check import AccessWalk
+    from reconcile.filesystem.access_walk import AccessWalk
     from reconcile.system import Host
     from reconcile.system.accounts import Account
 

@@ -6,8 +6,9 @@ import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from reconcile.filesystem import access_check, acl, permissions_fix, read, write
-from reconcile.filesystem.access_check import AccessWalk, Account
+from reconcile.filesystem import access_check, access_walk, acl, permissions_fix, read, write
+from reconcile.filesystem.access_check import Account
+from reconcile.filesystem.access_walk import AccessWalk
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, KnownCode, read_code
@@ -27,7 +28,8 @@ from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.filesystem.sync.compare_tree import compare_tree
-from reconcile.filesystem.sync.copy import OnProgress, remove_synced, sync, with_digests
+from reconcile.filesystem.sync.copy import remove_synced, sync, with_digests
+from reconcile.filesystem.sync.copy_progress import OnProgress
 from reconcile.filesystem.sync.manifest import SyncManifest
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 from reconcile.filesystem.undo import Recorder
@@ -150,12 +152,12 @@ class Files:
     def access(self, path: str, account: Account, *, follow: bool = True) -> AccessWalk:
         """What `account` can do with each component of `path`; `follow`: a link at its end too."""
         with explained(f"{path} cannot be examined"):
-            return access_check.walk_as(path, account, follow=follow)
+            return access_walk.walk_as(path, account, follow=follow)
 
     def names_for(self, path: str, account: Account, most: int) -> list[str]:
         """At most `most` names in the directory that `account` has at this physical path."""
         with explained(f"{path} cannot be listed"):
-            return access_check.names_for(path, account, most)
+            return access_walk.names_for(path, account, most)
 
     def may_access(self, path: str, accounts: Sequence[Account], want: int) -> list[bool]:
         """For each account whether it has all bits of `want` on the inode itself."""

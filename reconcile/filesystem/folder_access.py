@@ -12,7 +12,8 @@ import pwd
 import stat
 from functools import cache
 
-from reconcile.filesystem.access_check import EXECUTE, READ, Account, check_step
+from reconcile.filesystem.access_check import EXECUTE, READ, Account
+from reconcile.filesystem.access_walk import check_step
 from reconcile.filesystem.safe_path import trusted_users
 
 

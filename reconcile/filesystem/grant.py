@@ -12,7 +12,8 @@ from functools import reduce
 from operator import or_
 from shlex import quote
 
-from reconcile.filesystem.access_check import AccessStep, Account, is_hidden_from
+from reconcile.filesystem.access_check import Account
+from reconcile.filesystem.access_walk import AccessStep, is_hidden_from
 from reconcile.filesystem.acl import GROUP, GROUP_OBJ, USER, mask_of, rwx
 
 _PRIVATE = re.compile(

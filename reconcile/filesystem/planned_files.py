@@ -11,7 +11,8 @@ from functools import cached_property
 from hashlib import sha256
 from posixpath import basename, dirname, join, normpath
 
-from reconcile.filesystem.access_check import AccessWalk, Account
+from reconcile.filesystem.access_check import Account
+from reconcile.filesystem.access_walk import AccessWalk
 from reconcile.filesystem.acl import GrantChange, GrantChanges
 from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, KnownCode, lay_over, read_code

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 from typing import TYPE_CHECKING
 
-from reconcile.filesystem.access_check import is_hidden_from
+from reconcile.filesystem.access_walk import is_hidden_from
 from reconcile.filesystem.acl import GROUP, MASK, USER, rwx
 from reconcile.filesystem.grant import grant_commands
 from reconcile.nginx.model.latin1 import to_raw
@@ -26,7 +26,7 @@ from reconcile.nginx.routing.upstream_request import PassedHeader, passed_header
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access_check import AccessStep
+    from reconcile.filesystem.access_walk import AccessStep
     from reconcile.nginx.model.scope import Scope
     from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system.accounts import Account

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconcile.filesystem.parallel import ProgressCounter
-    from reconcile.filesystem.sync.copy import OnProgress
+    from reconcile.filesystem.sync.copy_progress import OnProgress
     from reconcile.filesystem.undo import Recorder
     from reconcile.system.services import ServiceManager
 

@@ -12,7 +12,8 @@ from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, caused, error
 from reconcile.doctor.unit_sandbox import blocking_setting, hiding_setting
 from reconcile.doctor.upstream_apps import UpstreamApp
-from reconcile.filesystem.access_check import EXECUTE, WRITE, AccessWalk
+from reconcile.filesystem.access_check import EXECUTE, WRITE
+from reconcile.filesystem.access_walk import AccessWalk
 from reconcile.filesystem.grant import grant_command, grant_commands
 from reconcile.system.accounts import Account
 

@@ -9,7 +9,8 @@ from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
-from reconcile.filesystem.access_check import EXECUTE, WRITE, AccessStep
+from reconcile.filesystem.access_check import EXECUTE, WRITE
+from reconcile.filesystem.access_walk import AccessStep
 from reconcile.filesystem.grant import grant_commands
 from reconcile.filesystem.path import is_inside
 from reconcile.wording import first_few

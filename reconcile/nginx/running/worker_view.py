@@ -14,7 +14,7 @@ from reconcile.system.accounts import Account
 from reconcile.system.process_info import capabilities_of, ids_of, root_of, unit_of
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access_check import AccessStep, AccessWalk
+    from reconcile.filesystem.access_walk import AccessStep, AccessWalk
     from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system import Host
 
