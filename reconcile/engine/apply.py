@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,15 +26,12 @@ from reconcile.engine.protection_record import (
     with_places,
     write_record,
 )
+from reconcile.engine.recovery import why_only_by_hand
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import (
-    RollbackFailed,
-    prune_journals,
-    roll_back,
-    why_only_by_hand,
-)
+from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back
 from reconcile.engine.safety_checks import refuse_unclear
 from reconcile.engine.scopes import passed_over
+from reconcile.engine.verification import Verification, Verify, refuse_failed
 from reconcile.errors import ReconcileError, StalePlan
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.place_guard import PlaceGuard
@@ -42,31 +39,7 @@ from reconcile.filesystem.place_guard import PlaceGuard
 if TYPE_CHECKING:
     from reconcile.system import Host
 
-Verify = Callable[[], Sequence[Check]]
-VerifyStarted = Callable[[Resource], Sequence[Check]]
 Replan = Callable[[], Plan]
-
-
-class VerificationFailed(ReconcileError):
-    """The plan was applied, but a check failed."""
-
-
-def nothing_started(switch: Resource) -> Sequence[Check]:  # noqa: ARG001
-    """Where nothing is started beside what visitors get."""
-    return ()
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The checks that decide an apply.
-
-    `applied`: of the host once everything is done. `rolled_back`: of the restored host.
-    `started`: of what was started beside the old, before a switch leads visitors to it.
-    """
-
-    applied: Verify
-    rolled_back: Verify
-    started: VerifyStarted = nothing_started
 
 
 def apply(
@@ -162,7 +135,7 @@ class _ApplyRun:
                 self._record_unchanged()
                 self._refuse_leftovers()
                 self.checks = self._check(self.verification.applied)
-                self._refuse_failed(self.checks)
+                refuse_failed(self.checks)
             self._commit(journal, "applied")
         except (ReconcileError, OSError, Interrupted) as error:
             self.signal = error.number if isinstance(error, Interrupted) else 0
@@ -211,21 +184,13 @@ class _ApplyRun:
             refuse_leftovers(self.plan, self.replan(), self.add_note)
 
     def _check_started(self, switch: Resource) -> None:
-        self._refuse_failed(self._check(partial(self.verification.started, switch)))
+        refuse_failed(self._check(partial(self.verification.started, switch)))
 
     def _check(self, verify: Verify) -> tuple[Check, ...]:
         checks = tuple(verify())
         for check in checks:
             self.on_event(Event("check", check=check))
         return checks
-
-    def _refuse_failed(self, checks: Sequence[Check]) -> None:
-        bad = failed_checks(checks)
-        if bad:
-            raise VerificationFailed(
-                f"Verification failed: {len(bad)} of {len(checks)} checks.",
-                failure_reasons(bad),
-            )
 
     def _handle_failure(self, journal: Journal, error: ReconcileError) -> Report:
         if prevented := why_only_by_hand(journal, self.host):

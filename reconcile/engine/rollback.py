@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.apply_report import Event, EventHandler
-from reconcile.engine.digest import canonical
 from reconcile.engine.history import Actor, HistoryEntry, HistoryRow, reversed_changes
 from reconcile.engine.interrupt import uninterrupted
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Ledger, Rows, ScopeRows, decode
-from reconcile.engine.ledger_store import next_records, now, sweep_records
+from reconcile.engine.ledger_store import next_records, now
 from reconcile.engine.open_pages import OpenPages
 from reconcile.engine.protection_record import protected_on, read_owned, write_record
-from reconcile.engine.rollback_plan import begun_changes, journals_by_number
+from reconcile.engine.rollback_plan import journals_by_number
+from reconcile.engine.undo_order import undo_order
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.fsync import flush
 from reconcile.filesystem.host_error import explained, in_one_line
 from reconcile.filesystem.place_guard import PlaceGuard
-from reconcile.filesystem.undo import Stage, Undo, coalesced, to_json
+from reconcile.filesystem.undo import Undo
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -67,29 +67,6 @@ def _roll_back_all(steps: Sequence[tuple[Journal, HistoryEntry]], host: Host) ->
                 for journal, _ in steps:
                     journal.discard()
     return notes
-
-
-def recover(host: Host, on_event: EventHandler) -> tuple[str, ...]:
-    """Finish every interrupted apply; the caller holds the lock.
-
-    A committed one is recorded, any other one is rolled back. Returns a note for each.
-    """
-    sweep_records(host.state)
-    return tuple(
-        note for journal in journals(host.state) for note in _finish(journal, host, on_event)
-    )
-
-
-def why_only_by_hand(journal: Journal, host: Host) -> str:
-    """Why the effects of `journal` may only be undone by who decides that; "" where they may."""
-    found = (undo.prevents_automatic(host) for undo in journal.undos())
-    return next(filter(None, found), "")
-
-
-def unfinished(host: Host) -> tuple[HistoryEntry, ...]:
-    """The applies that `recover` would finish; reads only."""
-    found = [journal.status for journal in journals(host.state) if not journal.is_ended]
-    return tuple(status.entry for status in found if status)
 
 
 @dataclass(frozen=True)
@@ -187,7 +164,7 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
     """
     notes: list[str] = []
     problems: list[str] = []
-    for undo in _undo_order(undos):
+    for undo in undo_order(undos):
         try:
             notes.append(undo.undo(host))
         except (ReconcileError, OSError) as error:
@@ -198,39 +175,6 @@ def _undo_all(undos: Sequence[Undo], host: Host) -> tuple[tuple[str, ...], tuple
     except ReconcileError as error:
         problems.append(in_one_line(error))
     return tuple(dict.fromkeys(filter(None, notes))), tuple(problems)
-
-
-def _undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
-    """In reverse; what reads restored files later: units, what was stopped, at last nginx."""
-    for part in reversed([*_between_switches(undos)]):
-        stages: dict[Stage, list[Undo]] = {stage: [] for stage in Stage}
-        for undo in coalesced(part):
-            stages[undo.stage].append(undo)
-        yield from reversed(stages[Stage.IN_TURN])
-        yield from _distinct(stages[Stage.UNITS])
-        yield from reversed(stages[Stage.STARTS])
-    yield from _distinct([undo for undo in coalesced(undos) if undo.stage == Stage.NGINX])
-
-
-def _between_switches(undos: Iterable[Undo]) -> Iterator[list[Undo]]:
-    """The effects up to a switch, the switch alone, and those after it.
-
-    What a switch leads back to has to run before it is undone, and what it led to until then.
-    """
-    part: list[Undo] = []
-    for undo in undos:
-        if undo.is_switch:
-            yield part
-            yield [undo]
-            part = []
-        else:
-            part.append(undo)
-    yield part
-
-
-def _distinct(undos: Sequence[Undo]) -> Iterator[Undo]:
-    """One reload undoes any number of them."""
-    yield from {canonical(to_json(undo)): undo for undo in undos}.values()
 
 
 def _undos_and_pages(journals: Sequence[Journal]) -> tuple[list[Undo], OpenPages]:
@@ -288,56 +232,6 @@ def _holds_something(path: str, host: Host) -> bool:
         return exists and bool(host.files.listdir(path))
     except (ReconcileError, OSError):
         return True
-
-
-def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[str]:
-    host.state.remove_temporaries(journal.folder)
-    status = journal.status
-    if status is None:
-        host.state.remove(journal.folder)
-    elif status.phase == "decided":
-        journal.finalize()
-        yield _announce(
-            on_event, f"The apply of {status.entry.at} had succeeded unrecorded: recorded it."
-        )
-    elif (
-        status.phase == "open"
-        and not status.entry.undoes_another
-        and (prevented := why_only_by_hand(journal, host))
-    ):
-        _leave(journal, host, status.entry, prevented)
-        yield _announce(
-            on_event,
-            f"The apply of {status.entry.at} was interrupted, and is not rolled back: {prevented}."
-            " Apply again to finish it, or go back: reconcile rollback",
-        )
-    elif status.phase == "open":
-        yield _announce(
-            on_event, f"The apply of {status.entry.at} was interrupted: rolling it back."
-        )
-        # An entry that was reopened is that of `reconcile rollback`, and keeps its meaning.
-        ended = (
-            status.entry
-            if status.entry.undoes_another
-            else replace(status.entry, result="rolled_back", error="interrupted")
-        )
-        yield from roll_back(journal, host, ended)
-
-
-def _leave(journal: Journal, host: Host, begun: HistoryEntry, prevented: str) -> None:
-    """Record an interrupted apply as failed, with all that it has done."""
-    ledger = read_owned(host)
-    error = f"interrupted, and not rolled back: {prevented}"
-    changes = begun_changes(begun.changes, journal.undos())
-    entry = replace(begun, result="failed", error=error, changes=changes)
-    after, row = next_records(ledger, ledger.rows, entry)
-    journal.commit(row, after)
-    journal.finalize()
-
-
-def _announce(on_event: EventHandler, message: str) -> str:
-    on_event(Event("rollback", message=message))
-    return message
 
 
 def _rollback_not_recorded(error: ReconcileError | OSError) -> RollbackFailed:

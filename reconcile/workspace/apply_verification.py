@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.apply import Verification
 from reconcile.engine.history import current_number
 from reconcile.engine.rollback import RETAINED
+from reconcile.engine.verification import Verification
 from reconcile.verify.failures_before import NO_FAILURES, FailuresBefore
 from reconcile.verify.recorded_probes import forget_probes, record_probes, recorded_probes
 from reconcile.workspace.checking import (

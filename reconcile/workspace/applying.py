@@ -16,12 +16,8 @@ from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.interrupt import Interrupted, uninterrupted
 from reconcile.engine.model import Change, Check, Plan
-from reconcile.engine.rollback import (
-    NOTHING_UNDONE,
-    RolledBack,
-    recover,
-    rollback_applies,
-)
+from reconcile.engine.recovery import recover
+from reconcile.engine.rollback import NOTHING_UNDONE, RolledBack, rollback_applies
 from reconcile.engine.safety_checks import (
     refuse_emptying,
     refuse_excess,

@@ -18,7 +18,7 @@ from reconcile.engine.confirmation import (
     write_pending,
 )
 from reconcile.engine.history import last_row
-from reconcile.engine.rollback import unfinished
+from reconcile.engine.recovery import unfinished
 from reconcile.errors import ReconcileError
 from reconcile.gitops.confirm_unit import HEADER, UNIT, confirm_unit
 from reconcile.system import Host, HostSettings, timers

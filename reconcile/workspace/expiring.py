@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconcile.engine.apply_report import EventHandler
 from reconcile.engine.confirmation import PendingConfirmation, apply_to_confirm, read_pending
-from reconcile.engine.rollback import recover
+from reconcile.engine.recovery import recover
 from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.system import Host
 from reconcile.system.clock import read_clock

@@ -17,9 +17,9 @@ from reconcile.engine.ignore_rules import apply_ignore_rules, without_ignored
 from reconcile.engine.model import Finding, Plan
 from reconcile.engine.observe import Compare, Observation, observe
 from reconcile.engine.planner import make_plan
+from reconcile.engine.recovery import unfinished
 from reconcile.engine.removal_guards import guard_refusals
 from reconcile.engine.resource import Owner
-from reconcile.engine.rollback import unfinished
 from reconcile.engine.safety_checks import with_errors, with_refusals
 from reconcile.engine.scopes import owned_elsewhere
 from reconcile.engine.selection import Selection, select
@@ -47,12 +47,9 @@ def plan_changes(
     `bind_contents`: a saved plan approves contents, so all that will be copied is read.
     Errors: ReconcileError, where the facts of the host cannot be read.
     """
-    host, declared, moves = workspace.host, workspace.desired, workspace.state.moves
+    host, moves = workspace.host, workspace.state.moves
     rows, hold = moves.renamed(workspace.owned.rows), read_hold(host.state)
-    chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
-    withheld = _withheld(declared, chosen)
-    chosen -= withheld.keys()
-    declared = {ref: _within(item, chosen) for ref, item in declared.items()}
+    declared, chosen, withheld = _select(workspace, rows, selection)
     rules, today = workspace.state.ignored, date.today()
     host.guard = PlaceGuard(protected_folders(declared, workspace.protected), Locator())
     world = PlannedHost(host)
@@ -89,6 +86,17 @@ def plan_changes(
     plan = replace(plan, released=plan.released | elsewhere, hold=hold)
     guarded = guard_refusals(plan, rows, chosen, moves, workspace.state.entries)
     return with_errors(_with_refusals(_with_impact(workspace, plan), world), guarded)
+
+
+def _select(
+    workspace: Workspace, rows: Rows, selection: Selection
+) -> tuple[Desired, frozenset[Ref], dict[Ref, Finding]]:
+    """The declarations as far as they are selected, what is selected, and what is withheld."""
+    declared = workspace.desired
+    chosen = select(declared, {ref: row.sites for ref, row in rows.items()}, selection)
+    withheld = _withheld(declared, chosen)
+    chosen -= withheld.keys()
+    return {ref: _within(item, chosen) for ref, item in declared.items()}, chosen, withheld
 
 
 def _within(item: Declared, chosen: frozenset[Ref]) -> Declared:

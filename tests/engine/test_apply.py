@@ -18,8 +18,9 @@ from reconcile.engine.history_integrity import check_history
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Change, Check
+from reconcile.engine.recovery import unfinished
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import RETAINED, unfinished
+from reconcile.engine.rollback import RETAINED
 from reconcile.errors import LockHeld, ReconcileError
 from reconcile.filesystem.file_undo import Replaced
 from reconcile.resources.assets import Assets

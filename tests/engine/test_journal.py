@@ -17,7 +17,8 @@ from reconcile.engine.history_integrity import check_history
 from reconcile.engine.journal import Journal, journals
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.ledger_store import next_records, read_ledger
-from reconcile.engine.rollback import RollbackFailed, recover, roll_back, unfinished
+from reconcile.engine.recovery import recover, unfinished
+from reconcile.engine.rollback import RollbackFailed, roll_back
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.undo import Stage, Undo, undo_record
 from reconcile.system import Host, HostSettings

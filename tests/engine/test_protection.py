@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.apply import Verification, apply
+from reconcile.engine.apply import apply
 from reconcile.engine.ledger import Rows, encode
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.protection_record import ProtectionUnusable, read_record
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.untrack import untrack
+from reconcile.engine.verification import Verification
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
 from reconcile.resources.assets import Assets

@@ -15,7 +15,7 @@ import pytest
 from reconcile.engine import apply as engine_apply
 from reconcile.engine import convergence, execution, interrupt
 from reconcile.engine.history import rows_backwards
-from reconcile.engine.rollback import unfinished
+from reconcile.engine.recovery import unfinished
 from reconcile.resources.file import File
 from tests.support.machine import in_box
 

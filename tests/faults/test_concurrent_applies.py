@@ -13,7 +13,7 @@ import pytest
 
 from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger_store import read_ledger
-from reconcile.engine.rollback import unfinished
+from reconcile.engine.recovery import unfinished
 from reconcile.errors import ReconcileError
 from reconcile.resources.file import File
 from reconcile.system import Host

@@ -12,7 +12,7 @@ import pytest
 from reconcile.cli.demo.demo_host import DemoHost
 from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger_store import read_ledger
-from reconcile.engine.rollback import unfinished
+from reconcile.engine.recovery import unfinished
 from tests.support.command import COMMAND, Run
 from tests.support.tally import TALLY
 

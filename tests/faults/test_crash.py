@@ -11,8 +11,8 @@ import pytest
 from reconcile.engine.history_integrity import check_history
 from reconcile.engine.ledger_store import read_ledger
 from reconcile.engine.model import Check
+from reconcile.engine.recovery import unfinished
 from reconcile.engine.resource import Resource
-from reconcile.engine.rollback import unfinished
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.engine.apply import Verification, apply
+from reconcile.engine.apply import apply
 from reconcile.engine.apply_report import Event, Report
 from reconcile.engine.data_protection import find_protection
 from reconcile.engine.history import Actor
@@ -19,10 +19,12 @@ from reconcile.engine.model import Check, Declared, Plan
 from reconcile.engine.observe import observe
 from reconcile.engine.planner import make_plan
 from reconcile.engine.protection_record import protected_on, read_owned
+from reconcile.engine.recovery import recover
 from reconcile.engine.resource import Ref, Resource
-from reconcile.engine.rollback import recover, rollback_applies
+from reconcile.engine.rollback import rollback_applies
 from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.safety_checks import with_refusals
+from reconcile.engine.verification import Verification
 from reconcile.errors import ReconcileError
 from reconcile.resources import registry
 from reconcile.system import Host, HostSettings
