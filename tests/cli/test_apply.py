@@ -27,8 +27,8 @@ OWN = ("log", "run", "state", "state-protected", "tmp")
 
 EVERY_COPY_IS_LONG = """
 import sys
-from reconcile.filesystem.sync import copy
-copy.QUIET_S = 0
+from reconcile.filesystem.sync import copy_progress
+copy_progress.QUIET_S = 0
 from reconcile.cli.main import main
 sys.exit(main())
 """

@@ -13,7 +13,7 @@ import pytest
 from reconcile.engine.ledger import managed_digests
 from reconcile.filesystem import parallel
 from reconcile.filesystem.host_error import HostError
-from reconcile.filesystem.sync import compare_file, compare_tree, copy
+from reconcile.filesystem.sync import compare_file, copy_progress, tree_comparison
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
@@ -178,8 +178,8 @@ class TestALongCopy:
     def test_shows_its_progress(
         self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(copy, "QUIET_S", 0)
-        monkeypatch.setattr(copy, "EVERY_S", 0)
+        monkeypatch.setattr(copy_progress, "QUIET_S", 0)
+        monkeypatch.setattr(copy_progress, "EVERY_S", 0)
         reported: list[tuple[int, int]] = []
         host.on_copy_progress = lambda *how_far: reported.append(how_far)
 
@@ -190,7 +190,7 @@ class TestALongCopy:
     def test_a_short_one_is_quiet(
         self, assets: Assets, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(copy, "QUIET_S", 60)
+        monkeypatch.setattr(copy_progress, "QUIET_S", 60)
         reported: list[tuple[int, int]] = []
         host.on_copy_progress = lambda *how_far: reported.append(how_far)
 
@@ -211,7 +211,7 @@ class TestOnAllCores:
 
     @pytest.fixture(params=[1 << 20, 1], ids=["as it is", "as if every directory was huge"])
     def _huge(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(compare_tree, "HUGE", request.param)
+        monkeypatch.setattr(tree_comparison, "HUGE", request.param)
         monkeypatch.setattr(parallel, "SERIAL_BELOW", 400)
         monkeypatch.setattr(parallel, "SHARES_PER_WORKER", 2)
 

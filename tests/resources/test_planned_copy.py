@@ -10,7 +10,7 @@ import pytest
 
 from reconcile.engine.model import Change, Plan
 from reconcile.filesystem.host_error import ChangedSincePlan
-from reconcile.filesystem.sync import copy
+from reconcile.filesystem.sync import files_to_write
 from reconcile.resources.assets import Assets
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
@@ -260,14 +260,14 @@ def test_the_apply_is_rolled_back_and_ends_with_5(
     wanted = Directory(path=static), Assets(path=static, source=str(source), prune=True)
     machine.apply(*wanted)
     (source / "b.js").write_text("new js")
-    load = copy._load
+    load = files_to_write._load
 
     def loaded(*args: object) -> object:
         for file in source.rglob("*.*"):
             file.unlink()
         return load(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(copy, "_load", loaded)
+    monkeypatch.setattr(files_to_write, "_load", loaded)
 
     report = machine.apply(*wanted)
 

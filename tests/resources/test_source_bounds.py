@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.filesystem.sync import compare_tree
+from reconcile.filesystem.sync import tree_comparison
 from reconcile.filesystem.walk import DEEPEST
 from reconcile.resources.assets import Assets
 from reconcile.system import Host
@@ -116,15 +116,15 @@ def test_another_mount_is_reported_and_not_entered(
 
 
 def too_many_differences(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(compare_tree, "MOST_DIFFERENCES", 2)
+    patch.setattr(tree_comparison, "MOST_DIFFERENCES", 2)
 
 
 def too_long_paths(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(compare_tree, "MOST_DIFFERENCES_BYTES", 4)
+    patch.setattr(tree_comparison, "MOST_DIFFERENCES_BYTES", 4)
 
 
 def too_large_a_directory(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(compare_tree, "MOST_DIRECTORY_BYTES", 1)
+    patch.setattr(tree_comparison, "MOST_DIRECTORY_BYTES", 1)
 
 
 limits = pytest.mark.parametrize(

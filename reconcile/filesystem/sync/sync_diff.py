@@ -143,6 +143,12 @@ class SyncDiff:
         """Whether an apply would do more than give owners and modes."""
         return self.difference_count > len(self.deviations)
 
+    def block_removal(self, path: str) -> None:
+        """Keep the directories above `path`, which holds what must not be removed."""
+        while path:
+            path = dirname(path)
+            self.blocked_folders.add(path)
+
     def without_pruning(self) -> SyncDiff:
         """All but what is removed because the source does not have it."""
         stale = {path: why for path, why in self.stale.items() if not self._is_leaving(path)}
