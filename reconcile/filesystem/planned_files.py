@@ -8,8 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from hashlib import sha256
-from posixpath import basename, dirname, join, normpath
+from posixpath import join
 
 from reconcile.filesystem.access_check import Account
 from reconcile.filesystem.access_walk import AccessWalk
@@ -20,27 +19,22 @@ from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Ownership, Stat
 from reconcile.filesystem.path import (
-    ancestors,
     ancestors_top_down,
-    components,
     is_inside,
-    relative_to,
     upwards,
 )
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location, Locator, locate
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
+from reconcile.filesystem.planned_layer import PlannedLayer
 from reconcile.filesystem.read import glob, listdir
-from reconcile.filesystem.safe_path import DirectoryTrust, is_private, trust_given, unsafe_link
+from reconcile.filesystem.safe_path import DirectoryTrust, trust_given
 from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
 from reconcile.filesystem.sync.compare_tree import compare_tree
 from reconcile.filesystem.sync.copy import with_digests
 from reconcile.filesystem.sync.planned_source import PlannedSource
 from reconcile.filesystem.sync.sync_diff import FileCopy, SyncDiff, SyncRequest
-
-MOST_LINKS = 40
-"""Symlinks followed in one path, as by the kernel."""
 
 
 class PlannedFiles(Files):
@@ -52,70 +46,55 @@ class PlannedFiles(Files):
 
     def __init__(self, context: FilesContext) -> None:
         super().__init__(context)
-        self._planned: dict[str, Entry] = {}
-        self._touched: dict[str, set[str]] = {}
-        """Directory → the names in it that are planned."""
-        self._touched_below: dict[str, dict[str, str]] = {}
-        """Real path of a directory → each of `_touched` in it or below, with its real path."""
+        self._layer = PlannedLayer(Files(context))
         self.rewritten: dict[str, str] = {}
         """Files with new content that is not laid over the disk, and the cause of each."""
         self._repermitted: set[str] = set()
         """Real paths whose owner and mode, or those of all below, will change."""
-        self._links: dict[str, str | None] = {}
         self._untrusted: dict[str, tuple[str, Stat] | None] = {}
         """Directory → the topmost one, itself or above it, that somebody else can write."""
-        self._given: dict[str, Ownership] = {}
-        """Real path of a directory → the owner and mode that it gets."""
         self._at_ns = time.time_ns()
 
     @property
     def is_unchanged(self) -> bool:
         """Whether nothing is laid over the disk."""
-        return not self._planned
+        return not self._layer.entries
 
     def is_planned(self, path: str) -> bool:
         """See `Files.is_planned`."""
-        return path in self._planned
+        return path in self._layer.entries
 
     def is_new(self, path: str) -> bool:
         """See `Files.is_new`."""
-        return path in self._planned and super().stat(path) is None
+        return path in self._layer.entries and super().stat(path) is None
 
     def is_behind_new_link(self, path: str) -> bool:
         """See `Files.is_behind_new_link`."""
-        links = (one for one in upwards(path) if isinstance(self._planned.get(one), Link))
-        there = map(super().stat, links)
-        return any(found is not None and found.kind == "directory" for found in there)
+        return self._layer.is_behind_new_link(path)
 
     def planned_names(self, directory: str) -> frozenset[str]:
         """See `Files.planned_names`."""
-        return frozenset(self._touched.get(directory, ()))
+        return frozenset(self._layer.touched.get(directory, ()))
 
     def plan(self, path: str, entry: Entry) -> None:
         """Lay one more entry over the disk."""
-        self._planned[path] = entry
-        folder = dirname(path)
-        if folder not in self._touched:
-            self._touched[folder], real = set(), os.path.realpath(folder)
-            for above in upwards(real):
-                self._touched_below.setdefault(above, {})[folder] = real
-        self._touched[folder].add(basename(path))
+        self._layer.add(path, entry)
 
     def rewritten_below(self, folder: str) -> frozenset[str]:
         """See `Files.rewritten_below`."""
         planned = (
-            (path, "pending") for path, entry in self._planned.items() if entry is not FOLDER
+            (path, "pending") for path, entry in self._layer.entries.items() if entry is not FOLDER
         )
         return frozenset(
             cause
             for path, cause in (*planned, *self.rewritten.items())
             if is_inside(path, folder)
-            or (isinstance(self._planned.get(path), Link) and is_inside(folder, path))
+            or (isinstance(self._layer.entries.get(path), Link) and is_inside(folder, path))
         )
 
     def plan_ownership(self, path: str, ownership: Ownership) -> None:
         """Lay a directory's new owner and mode over the disk."""
-        self._given[os.path.realpath(self.locate(path))] = ownership
+        self._layer.given[os.path.realpath(self.locate(path))] = ownership
 
     def plan_permissions(self, path: str) -> None:
         """Expect other owners and modes, and so other ctimes, at `path` and below."""
@@ -123,65 +102,12 @@ class PlannedFiles(Files):
 
     def locate(self, path: str, *, follow: bool = True) -> str:
         """Where `path` will lead: unchanged unless a planned entry is met on the way."""
-        if not self._planned:
-            return path
-        here, rest, met = "/", components(path), False
-        for _ in range(MOST_LINKS):
-            here, rest, link = self._walk(here, rest, follow=follow)
-            met = met or here in self._planned
-            if link is None:
-                return join(here, *rest) if met else path
-            self._refuse_link(here, path)
-            here, rest = "/", [*components(normpath(join(dirname(here), link))), *rest]
-        with explained(f"{path} cannot be examined"):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-
-    def _walk(
-        self, here: str, rest: Sequence[str], *, follow: bool
-    ) -> tuple[str, list[str], str | None]:
-        """Down to the first symlink: it, the names that remain, and its target."""
-        for done, name in enumerate(rest, start=1):
-            here = join(here, name)
-            remaining = list(rest[done:])
-            entry = self._planned.get(here, FOLDER)
-            if entry is not FOLDER and not isinstance(entry, Link):
-                return here, remaining, None
-            if (remaining or follow) and (target := self._target(here)) is not None:
-                return here, remaining, target
-        return here, [], None
-
-    def _refuse_link(self, link: str, path: str) -> None:
-        """Errors: HostError for one in a directory that the plan lets others write."""
-        given = (self._given.get(above) for above in ancestors(link))
-        if any(one is not None and not is_private(one) for one in given):
-            with explained(f"{path} cannot be examined"):
-                raise unsafe_link(basename(link))
-
-    def _target(self, path: str) -> str | None:
-        """The target of the symlink that `path` is or will be; None for anything else."""
-        entry = self._planned.get(path)
-        if isinstance(entry, Link):
-            return entry.target
-        if path not in self._links:
-            found = super().stat(path)
-            is_link = found is not None and found.kind == "symlink"
-            self._links[path] = super().readlink(path) if is_link else None
-        return self._links[path]
-
-    def _entry(self, located: str) -> Entry | None:
-        """What is planned there; ABSENT below what will be no directory."""
-        if not self._planned:
-            return None
-        for above in ancestors(located):
-            if isinstance(self._planned.get(above), bytes) or self._planned.get(above) is ABSENT:
-                return ABSENT
-        entry = self._planned.get(located)
-        return None if entry is FOLDER else entry
+        return self._layer.locate(path, follow=follow)
 
     def stat(self, path: str, *, follow: bool = False) -> Stat | None:
         """See `Files.stat`; a planned file belongs to root."""
         located = self.locate(path, follow=follow)
-        entry = self._entry(located)
+        entry = self._layer.entry(located)
         if entry is ABSENT:
             return None
         if isinstance(entry, bytes):
@@ -193,14 +119,14 @@ class PlannedFiles(Files):
             return None
         if given := self._given_to(located, found):
             found = replace(found, **given._asdict())
-        if located in self._touched:
+        if located in self._layer.touched:
             return replace(found, mtime_ns=self._at_ns, ctime_ns=self._at_ns)
         return found
 
     def _given_to(self, located: str, found: Stat) -> Ownership | None:
-        if not self._given or found.kind != "directory":
+        if not self._layer.given or found.kind != "directory":
             return None
-        return self._given.get(os.path.realpath(located))
+        return self._layer.given.get(os.path.realpath(located))
 
     def _planned_stat(self, kind: FileKind, size: int, mode: int) -> Stat:
         return Stat(kind, 0, 0, mode, size, self._at_ns, self._at_ns, 0, 0)
@@ -208,7 +134,7 @@ class PlannedFiles(Files):
     def content(self, path: str, limit: int = LIMIT) -> tuple[Stat, bytes] | None:
         """See `Files.content`."""
         located = self.locate(path)
-        entry = self._entry(located)
+        entry = self._layer.entry(located)
         if entry is ABSENT:
             return None
         if isinstance(entry, bytes):
@@ -218,7 +144,7 @@ class PlannedFiles(Files):
     def read(self, path: str, limit: int = LIMIT) -> bytes:
         """See `Files.read`."""
         located = self.locate(path)
-        entry = self._entry(located)
+        entry = self._layer.entry(located)
         if isinstance(entry, bytes):
             return entry
         if entry is ABSENT:
@@ -229,7 +155,7 @@ class PlannedFiles(Files):
     def read_publishable(self, path: str, limit: int = LIMIT) -> tuple[Stat, bytes | None]:
         """See `Files.read_publishable`."""
         located = self.locate(path)
-        entry = self._entry(located)
+        entry = self._layer.entry(located)
         if isinstance(entry, bytes):
             return self._planned_stat("file", len(entry), 0o644), entry
         return super().read_publishable(located, limit)
@@ -238,24 +164,13 @@ class PlannedFiles(Files):
         """See `Files.code`."""
         with explained(f"the code in {scope.folder} cannot be read"):
             found = read_code(scope, known, self.locate(scope.folder))
-        lay_over(scope, found, self._planned, self._planned_digests(scope.folder))
+        lay_over(scope, found, self._layer.entries, self._layer.digests_below(scope.folder))
         return found
-
-    def _planned_digests(self, folder: str) -> dict[str, str]:
-        """Of each file and link that is planned below `folder`."""
-        below = {path: one for path, one in self._planned.items() if is_inside(path, folder)}
-        links = {path: f"link:{one.target}" for path, one in below.items() if isinstance(one, Link)}
-        files = {
-            path: f"sha256:{sha256(one).hexdigest()}"
-            for path, one in below.items()
-            if isinstance(one, bytes)
-        }
-        return links | files
 
     def readlink(self, path: str) -> str:
         """See `Files.readlink`."""
         located = self.locate(path, follow=False)
-        entry = self._entry(located)
+        entry = self._layer.entry(located)
         return entry.target if isinstance(entry, Link) else super().readlink(located)
 
     def listdir(self, path: str, *, helpers: bool = False) -> list[str]:
@@ -265,26 +180,26 @@ class PlannedFiles(Files):
 
     def _names(self, path: str, *, helpers: bool = False) -> list[str]:
         located = self.locate(path)
-        if located not in self._touched:
+        if located not in self._layer.touched:
             return listdir(located, helpers=helpers)
-        planned = self._touched[located]
+        planned = self._layer.touched[located]
         try:
             names = set(listdir(located, helpers=helpers))
         except FileNotFoundError:
             names = set()
         names |= planned
-        gone = {name for name in planned if self._planned[join(located, name)] is ABSENT}
+        gone = {name for name in planned if self._layer.entries[join(located, name)] is ABSENT}
         return sorted(names - gone, key=os.fsencode)
 
     def glob(self, pattern: str) -> list[str]:
         """See `Files.glob`."""
-        if not self._planned:
+        if not self._layer.entries:
             return super().glob(pattern)
         with explained(f"{pattern} cannot be expanded"):
             return glob(pattern, self._names, self._exists)
 
     def _exists(self, path: str) -> bool:
-        return self.locate(path, follow=False) in self._touched or self.stat(path) is not None
+        return self.locate(path, follow=False) in self._layer.touched or self.stat(path) is not None
 
     def access(self, path: str, account: Account, *, follow: bool = True) -> AccessWalk:
         """See `Files.access`."""
@@ -332,12 +247,12 @@ class PlannedFiles(Files):
     def _planned_trust(self, directory: str) -> DirectoryTrust | None:
         """ "trusted" where the plan takes it from somebody; what it gives away is still trusted."""
         path = [*ancestors_top_down(real := os.path.realpath(directory)), real]
-        if self._given.keys().isdisjoint(path):
+        if self._layer.given.keys().isdisjoint(path):
             return None
         trust: DirectoryTrust = "trusted"
         for one in path:
             found = super().stat(one)
-            given = self._given.get(one) or (found and found.ownership)
+            given = self._layer.given.get(one) or (found and found.ownership)
             trust = trust_given(given, trust) if given else trust
         return trust if trust == "trusted" else None
 
@@ -357,30 +272,20 @@ class PlannedFiles(Files):
             trust = self._planned_trust(root)
             found = compare_tree(there, manifest, progress=progress, guard=guard, planned=trust)
             PlannedSource(there, found, manifest, super().stat, super().content).lay_over(
-                self._planned_below(source)
+                self._layer.entries_below(source)
             )
             found.copies = self._bound_by_content(there, found)
         found.folders = [
             folder
             for folder in found.folders
-            if self._planned.get(join(root, folder)) is not FOLDER
+            if self._layer.entries.get(join(root, folder)) is not FOLDER
         ]
         # An earlier change gives it that already.
         given = request.policy.ownership(is_directory=True)
         found.deviations = [
-            one for one in found.deviations if self._given.get(join(root, one.path)) != given
+            one for one in found.deviations if self._layer.given.get(join(root, one.path)) != given
         ]
         return found
-
-    def _planned_below(self, source: str) -> dict[str, Entry]:
-        """What is planned in the source, by relative path; by whichever name it is reached."""
-        real = os.path.realpath(source)
-        return {
-            relative: self._planned[join(folder, name)]
-            for folder, at in self._touched_below.get(real, {}).items()
-            for name in self._touched[folder]
-            if (relative := relative_to(join(at, name), real)) is not None
-        }
 
     def _bound_by_content(self, request: SyncRequest, found: SyncDiff) -> list[FileCopy]:
         """The copies; those whose ctime will change are known by their digest instead."""

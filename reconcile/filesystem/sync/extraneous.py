@@ -33,10 +33,10 @@ class ExtraneousComparison:
         return [
             path
             for name, copy in sorted(copies.items())
-            if self._compare(path := join(folder, name), copy)
+            if self._compare_name(path := join(folder, name), copy)
         ]
 
-    def _compare(self, path: str, copy: os.stat_result) -> bool:
+    def _compare_name(self, path: str, copy: os.stat_result) -> bool:
         """Whether it is a directory to go on with."""
         if path in self._request.excluded:
             self._found.block_removal(path)
@@ -46,7 +46,7 @@ class ExtraneousComparison:
             self._found.stale[path] = "obsolete"
             self._files.record_replaced(path, copy)
         elif path not in self._found.stale:
-            return self._add(path, copy)
+            return self._add_extraneous(path, copy)
         return False
 
     def _is_retained(self, path: str, copy: os.stat_result) -> bool:
@@ -75,7 +75,7 @@ class ExtraneousComparison:
         self._found.block_removal(path)
         self._files.compare_owner(path, copy)
 
-    def _add(self, path: str, copy: os.stat_result) -> bool:
+    def _add_extraneous(self, path: str, copy: os.stat_result) -> bool:
         """What the source does not have: removed with `prune`, else only its owner is compared."""
         is_directory = stat.S_ISDIR(copy.st_mode)
         if is_directory and is_too_deep(path):
