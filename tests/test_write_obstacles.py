@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,10 +13,11 @@ from reconcile.errors import ReconcileError
 from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
 from tests.support.image import Image
+from tests.support.needs_root import needs_root
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root sets these flags and mounts"),
+    needs_root("sets these flags and mounts"),
 ]
 
 

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from tests.support.command import Run
+from tests.support.needs_root import needs_root
 
 pytestmark = pytest.mark.process
 
@@ -88,7 +89,7 @@ WRITING = {
 }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be lured by another user")
+@needs_root("can be lured by another user")
 @pytest.mark.parametrize("command", WRITING.values(), ids=WRITING)
 def test_a_link_in_a_folder_of_somebody_else_leads_no_output_elsewhere(
     run: Run, tmp_path: Path, planted: Path, command: tuple[str, ...]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.doctor import corpus_table
+from tests.doctor.on_hosts import ON_HOSTS
 from tests.doctor.throwaway import Diagnosed, diagnose_hosts
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can cover folders with its own"),
-]
+pytestmark = ON_HOSTS
 FORMS = corpus_table.forms()
 
 

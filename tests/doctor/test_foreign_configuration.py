@@ -11,10 +11,11 @@ import pytest
 
 from reconcile.cli.demo.demo_host import DemoHost
 from tests.support.command import Run
+from tests.support.needs_root import needs_root
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can be lured by another user"),
+    needs_root("can be lured by another user"),
 ]
 
 DEPLOY = 65534

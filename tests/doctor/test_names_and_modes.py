@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +15,10 @@ import pytest
 from reconcile.doctor import access_log_findings
 from reconcile.system.logs import tail_with_rotated
 from tests.doctor.single_rule import found, noted
+from tests.support.needs_root import needs_root
 from tests.support.ports import free_port
 from tests.support.real_nginx import running
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.process
 
@@ -287,15 +288,8 @@ def app(port: int, umask: str) -> Iterator[None]:
     command += ["--clear-groups", sys.executable, "-c", APP, str(port), umask]
     process = subprocess.Popen(command)
     try:
-        deadline = time.monotonic() + 10
-        while (
-            str(port)
-            not in subprocess.run(
-                ["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, check=True
-            ).stdout
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        listeners = ["ss", "-Hltn", f"sport = :{port}"]
+        wait_for(lambda: subprocess.check_output(listeners), "the app")
         yield
     finally:
         process.kill()
@@ -321,10 +315,10 @@ def media(public: Path) -> Path:
     return folder
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+only_root = needs_root("can be another user")
 
 
-@needs_root
+@only_root
 @pytest.mark.parametrize(("umask", "mode"), [("077", "0600"), ("027", "0640")])
 def test_upload_modes_reports_a_umask_and_its_fix_ends_it(
     media: Path, umask: str, mode: str
@@ -336,7 +330,7 @@ def test_upload_modes_reports_a_umask_and_its_fix_ends_it(
     assert [] == uploads(media.parent, umask)
 
 
-@needs_root
+@only_root
 def test_upload_modes_reports_temporary_files_that_were_renamed(media: Path) -> None:
     for name, mode in (("small.jpg", 0o644), ("large.jpg", 0o600)):
         (media / name).write_text("x")
@@ -351,7 +345,7 @@ def test_upload_modes_reports_temporary_files_that_were_renamed(media: Path) -> 
     assert [] == uploads(media.parent, "022")
 
 
-@needs_root
+@only_root
 def test_upload_modes_names_the_mask_that_takes_what_an_acl_grants(media: Path) -> None:
     subprocess.run(["setfacl", "-d", "-m", "u:www-data:rX", media], check=True)
     for name, mode in (("small.jpg", 0o644), ("large.jpg", 0o600)):
@@ -364,7 +358,7 @@ def test_upload_modes_names_the_mask_that_takes_what_an_acl_grants(media: Path) 
     assert "its ACL has r for nginx, and the mask that comes with the mode takes it" in text
 
 
-@needs_root
+@only_root
 @pytest.mark.parametrize("umask", ["022", "002"])
 def test_upload_modes_is_silent(media: Path, umask: str) -> None:
     for name in ("a.jpg", "b.jpg"):
@@ -374,7 +368,7 @@ def test_upload_modes_is_silent(media: Path, umask: str) -> None:
     assert [] == uploads(media.parent, umask)
 
 
-@needs_root
+@only_root
 def test_upload_modes_is_silent_where_nginx_has_the_folders_group(media: Path) -> None:
     import grp
 

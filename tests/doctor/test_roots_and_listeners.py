@@ -17,6 +17,7 @@ from reconcile.system.accounts import Account
 from reconcile.system.http import HttpAnswer
 from reconcile.system.ports import PortHolder
 from tests.doctor.single_rule import configured, found, noted, serious
+from tests.support.needs_root import needs_root
 from tests.support.ports import free_port
 from tests.support.real_nginx import running
 
@@ -341,7 +342,7 @@ BUFFERS = {
 }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+@needs_root("gives folders away")
 @pytest.mark.parametrize(("command", "what"), BUFFERS.values(), ids=BUFFERS)
 def test_temp_dir_owner_reports(
     buffers: HostInspection, public: Path, command: str, what: str
@@ -353,6 +354,6 @@ def test_temp_dir_owner_reports(
     assert what.replace("{root}", str(public)) in findings[0].what
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+@needs_root("gives folders away")
 def test_temp_dir_owner_is_silent(buffers: HostInspection) -> None:
     assert [] == serious(diagnose(buffers, [load_rule("temp-dir-owner")]))

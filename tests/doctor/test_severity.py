@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from tests.doctor.on_hosts import ON_HOSTS
 from tests.doctor.throwaway import Diagnosed, diagnose_hosts
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can cover folders with its own"),
-]
+pytestmark = ON_HOSTS
 SITE = """
 #: static /srv/shop/static
 #: media /srv/shop/media deploy

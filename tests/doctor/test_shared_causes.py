@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from reconcile.doctor.shared_causes import MOST_EFFECTS, with_one_finding_per_cause
 from reconcile.engine.model import Finding
 from reconcile.output.findings import Diagnosis
+from tests.doctor.on_hosts import ON_HOSTS
 from tests.doctor.throwaway import Diagnosed, diagnose_hosts
 
-ON_HOSTS = [
-    pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can cover folders with its own"),
-]
 SITE = """
 #: static /srv/shop/static
 #: media /srv/shop/media deploy

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import pytest
 
+from tests.doctor.on_hosts import ON_HOSTS
 from tests.doctor.throwaway import Diagnosed, diagnose_hosts
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can cover folders with its own"),
-]
+pytestmark = ON_HOSTS
 HOST = """
 #: static /srv/www/static
 #: mkdir -p /srv/www/media; echo ok >/srv/www/static/health.txt

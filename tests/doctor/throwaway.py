@@ -23,7 +23,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.doctor.pasted import paste, readable, served
+from tests.support.wait import wait_for
 
 NAMESPACES = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 FOLDERS = (
@@ -263,10 +263,7 @@ def _nginx(hidden: Sequence[str] = ()) -> Iterator[None]:
     command = [*(sandbox if hidden else ()), "nginx", "-g", "daemon off;"]
     nginx = subprocess.Popen(command, stdout=2)
     try:
-        deadline = time.monotonic() + 60
-        while not _has_workers(nginx.pid):
-            assert time.monotonic() < deadline, "nginx does not start"
-            time.sleep(0.01)
+        wait_for(lambda: _has_workers(nginx.pid), "nginx to start")
         yield
     finally:
         nginx.terminate()

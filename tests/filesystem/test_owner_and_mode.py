@@ -12,6 +12,7 @@ import pytest
 
 from reconcile.filesystem.attributes import can_set_mode_first, mode_for_both, set_owner_and_mode
 from reconcile.filesystem.inode import Ownership
+from tests.support.needs_root import needs_root
 
 WORKER, OTHER = 33, 1234
 
@@ -54,7 +55,7 @@ def moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Facts]:
     return found
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@needs_root("gives files away")
 def test_whoever_reads_it_before_and_after_reads_it_in_between(
     tmp_path: Path, moments: list[Facts]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import resource
 import socket
@@ -14,6 +13,7 @@ from threading import Event, Thread
 import pytest
 
 from tests.fleet.test_local_hosts import Hosts
+from tests.support.needs_root import needs_root
 from tests.support.open_ssh import OpenSsh
 
 pytestmark = pytest.mark.process
@@ -37,7 +37,7 @@ def by_ssh(hosts: Hosts, *connections: str) -> None:
     path.write_text(text)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+@needs_root("can have sshd log in without PAM")
 def test_hosts_are_planned_and_applied_by_one_session_each(tmp_path: Path, ssh: OpenSsh) -> None:
     hosts = Hosts(tmp_path, "abc", "{order: [1, 100%], timeout: 9m}")
     (tmp_path / "ssh/none").touch()
@@ -57,7 +57,7 @@ def test_hosts_are_planned_and_applied_by_one_session_each(tmp_path: Path, ssh: 
     assert [] == hosts.left_behind()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+@needs_root("can have sshd log in without PAM")
 def test_a_host_that_sends_without_end_is_cut_off(tmp_path: Path, ssh: OpenSsh) -> None:
     hosts = Hosts(tmp_path, "ab", "{timeout: 9m}")
     by_ssh(hosts, ssh.host(), ssh.host())
@@ -69,7 +69,7 @@ def test_a_host_that_sends_without_end_is_cut_off(tmp_path: Path, ssh: OpenSsh) 
     assert (1, {"unreachable"}) == (code, set(hosts.states(document).values()))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+@needs_root("can have sshd log in without PAM")
 def test_an_answer_without_end_makes_a_host_unknown_and_takes_little_memory(
     tmp_path: Path, ssh: OpenSsh
 ) -> None:
@@ -88,7 +88,7 @@ def test_an_answer_without_end_makes_a_host_unknown_and_takes_little_memory(
     assert max(before, 300 * 1024) >= resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+@needs_root("can have sshd log in without PAM")
 def test_the_keys_of_jump_hosts_are_checked_too(tmp_path: Path, ssh: OpenSsh) -> None:
     hosts = Hosts(tmp_path, "ab", "{timeout: 9m}")
     by_ssh(hosts, f"{ssh.host()}")
@@ -105,7 +105,7 @@ def test_the_keys_of_jump_hosts_are_checked_too(tmp_path: Path, ssh: OpenSsh) ->
     assert {"a": "drift"} == hosts.states(document), document
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="sshd logs in this user without PAM only as root")
+@needs_root("can have sshd log in without PAM")
 def test_a_changed_key_is_refused_with_what_to_do(tmp_path: Path, ssh: OpenSsh) -> None:
     hosts = Hosts(tmp_path, "a", "{timeout: 9m}")
     by_ssh(hosts, ssh.host("other"))

@@ -178,13 +178,8 @@ class DebianHost:
         cwd: str,
         env: Mapping[str, str],
     ) -> subprocess.CompletedProcess[bytes]:
-        # Killed from the inside: nsenter's own death would leave the command running.
-        limit = ["timeout", "--signal=KILL", str(timeout_s)]
-        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
-        settings = [f"{key}={value}" for key, value in {**ENVIRONMENT, **env}.items()]
-        fresh = ["env", "--ignore-environment", f"--chdir={cwd}", *settings]
         done = subprocess.run(
-            [*entering(self.leader), *limit, *become, *fresh, *argv],
+            [*entering(self.leader), *bounded(argv, timeout_s, user, cwd, env)],
             input=data or b"",
             capture_output=True,
             env={"PATH": SAFE_PATH},
@@ -192,6 +187,16 @@ class DebianHost:
         if done.returncode in (KILLED, -9):
             raise CommandFailedError(f"{' '.join(argv)}: killed (after {timeout_s} s at most)")
         return done
+
+
+def bounded(
+    argv: Sequence[str], timeout_s: float, user: str | None, cwd: str, env: Mapping[str, str]
+) -> list[str]:
+    """`argv` as `user`, with `env` alone; killed inside, or nsenter's death would let it run on."""
+    limit = ["timeout", "--signal=KILL", str(timeout_s)]
+    become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
+    settings = [f"{key}={value}" for key, value in {**ENVIRONMENT, **env}.items()]
+    return [*limit, *become, "env", "--ignore-environment", f"--chdir={cwd}", *settings, *argv]
 
 
 def entering(leader: int) -> list[str]:

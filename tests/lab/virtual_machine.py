@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.lab.debian import ENVIRONMENT, KILLED, CommandFailedError, DebianHost
+from tests.lab.debian import KILLED, CommandFailedError, DebianHost, bounded
 from tests.lab.images import layers
 from tests.lab.virtual_image import virtual_image
 from tests.support.wait import wait_for
@@ -46,12 +46,8 @@ class VirtualHost(DebianHost):
         cwd: str,
         env: Mapping[str, str],
     ) -> subprocess.CompletedProcess[bytes]:
-        limit = ["timeout", "--signal=KILL", str(timeout_s * SLOWER)]
-        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
-        settings = [f"{key}={value}" for key, value in {**ENVIRONMENT, **env}.items()]
-        fresh = ["env", "--ignore-environment", f"--chdir={cwd}", *settings]
         asked = {
-            "argv": [*limit, *become, *fresh, *argv],
+            "argv": bounded(argv, timeout_s * SLOWER, user, cwd, env),
             "input": base64.b64encode(data or b"").decode(),
         }
         self.port.write(json.dumps(asked).encode() + b"\n")

@@ -18,6 +18,7 @@ import pytest
 from tests.lab import DebianHost
 from tests.support import continuity_site as site
 from tests.support.tally import TALLY
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.host
 
@@ -110,7 +111,7 @@ def walk(host: DebianHost, log: Path, states: Sequence[site.State]) -> list[str]
     host.reconcile("apply", "--auto-approve", check=True)
     periods = Periods()
     with visited(host, log):
-        time.sleep(0.5)
+        wait_for(lambda: log.stat().st_size, "the first visitors")
         for before, after in pairwise(states):
             if after.version != before.version:
                 after.lay_source(host)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.needs_root import needs_root
+
 pytestmark = pytest.mark.process
 
 MAIN = Path(__file__).parents[2] / ".packaging/archive_main.py"
@@ -79,7 +81,7 @@ def test_a_sticky_folder_is_a_safe_parent_but_no_safe_place(tmp_path: Path) -> N
     assert ("ours\n", 1) == (below.stdout, itself.returncode)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+@needs_root("can give files to another user")
 def test_another_users_folder_or_link_is_refused(tmp_path: Path) -> None:
     nobody = 65534
     theirs, link = tmp_path / "theirs", tmp_path / "link"

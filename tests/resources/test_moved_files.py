@@ -14,10 +14,11 @@ from reconcile.filesystem.sync.sync_diff import SyncRequest
 from reconcile.resources.assets import Assets
 from reconcile.resources.tree import Tree
 from reconcile.system import Host
+from tests.support.needs_root import needs_root
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others"),
+    needs_root("gives files to others"),
 ]
 
 ROOT, WEB, DEPLOY, OTHER = 0, 33, 9, 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +14,12 @@ from reconcile.resources.assets import Assets
 from reconcile.system import Host
 from tests.support.completed import completed
 from tests.support.image import Image
+from tests.support.needs_root import needs_root
 from tests.support.nested import nested
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="makes files of other users"),
+    needs_root("makes files of other users"),
 ]
 
 

@@ -12,10 +12,11 @@ from reconcile.resources.tree import Tree
 from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
 from tests.support.image import Image
+from tests.support.needs_root import needs_root
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others"),
+    needs_root("gives files to others"),
 ]
 
 ROOT, DEPLOY, OTHER = 0, 9, 8

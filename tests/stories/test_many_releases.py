@@ -17,6 +17,7 @@ import pytest
 from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
 from tests.support import release_visitors
+from tests.support.flask_release import flask_release
 from tests.support.tally import TALLY
 
 pytestmark = [pytest.mark.host, pytest.mark.nightly]
@@ -27,26 +28,7 @@ VISITORS = ("page",) * 5 + ("slow",) * 2 + ("photo",) * 2
 MIN_RATE = 50
 """Requests a second, of each app."""
 
-FLASK = """
-import time
-from flask import Flask, request
-{start}
-app = Flask(__name__)
-
-@app.get("/")
-def index():
-    {page}
-    return "<html><link rel=stylesheet href=/static/{asset}>version {version}"
-
-@app.get("/healthz")
-def healthz():
-    return "", {ready}
-
-@app.get("/slow")
-def slow():
-    time.sleep(0.7)
-    return "slowly"
-
+PHOTOS = """
 @app.post("/photos/<name>")
 def photo(name):
     with open("/var/www/blog/media/" + name, "wb") as file:
@@ -201,12 +183,13 @@ def lay(host: DebianHost, blog: Version, shop: Version) -> None:
     style = f"/* {blog.name} */"
     # Only names that hold a hash of their content stay for the pages that are still open.
     name = f"app.{sha256(style.encode()).hexdigest()[:12]}.css"
-    text = FLASK.format(
+    text = flask_release(
+        blog.name,
+        blog.asset or name,
+        routes=PHOTOS,
         start=blog.start,
         page=blog.page,
         ready=blog.ready,
-        asset=blog.asset or name,
-        version=blog.name,
     )
     host.write("/home/dev/blog/app.py", text)
     host.write(f"/home/dev/blog/static/{name}", style)

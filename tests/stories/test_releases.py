@@ -16,30 +16,13 @@ from tests.lab import DebianHost
 from tests.lab.debian import Completed
 from tests.lab.fixtures import Boot
 from tests.support import release_visitors
+from tests.support.flask_release import flask_release
 from tests.support.tally import TALLY
 
 pytestmark = pytest.mark.host
 
 SOURCE = "/home/dev/app"
-APP = """
-import time
-from flask import Flask, request
-app = Flask(__name__)
-
-@app.get("/")
-def index():
-    {page}
-    return "<html><link rel=stylesheet href=/static/app.{version}.css>version {version}"
-
-@app.get("/healthz")
-def healthz():
-    return "", {ready}
-
-@app.get("/slow")
-def slow():
-    time.sleep(0.7)
-    return "slowly"
-
+ECHO = """
 @app.post("/echo")
 def echo():
     return str(len(request.get_data()))
@@ -78,7 +61,7 @@ def lay_source(
     host: DebianHost, version: str, *, page: str = "pass", ready: int = 200, asset: str = ""
 ) -> None:
     host.run("rm", "-rf", SOURCE)
-    text = APP.format(version=version, page=page, ready=ready)
+    text = flask_release(version, f"app.{version}.css", routes=ECHO, page=page, ready=ready)
     host.write(f"{SOURCE}/app.py", text)
     host.write(f"{SOURCE}/static/app.{asset or version}.css", f"/* {version} */")
     host.write(f"{SOURCE}/.git/config", "not part of a release")

@@ -18,6 +18,7 @@ from reconcile.filesystem.place import locate
 from reconcile.nginx.routing import pcre
 from reconcile.system import read_only as where
 from tests.support.denied_calls import WITHOUT_THE_CALL, WITHOUT_THE_CAPABILITY
+from tests.support.needs_root import needs_root
 
 pytestmark = pytest.mark.process
 
@@ -53,7 +54,7 @@ def test_a_regex_matches_there(tmp_path: Path) -> None:
     assert read_only(lambda: regex.search("/static/app.css"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@needs_root("mounts")
 def test_the_kernels_answers_about_labels_can_be_asked_for_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

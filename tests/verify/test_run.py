@@ -23,6 +23,7 @@ from reconcile.verify.failures_before import FailuresBefore, find_error_response
 from reconcile.verify.recorded_probes import record_probes, recorded_probes
 from reconcile.verify.run_probes import run_probes
 from tests.support.ports import free_port
+from tests.support.wait import wait_for
 from tests.verify.conftest import APP_USER, Site
 
 pytestmark = pytest.mark.process
@@ -244,10 +245,7 @@ def test_an_interrupted_run_leaves_no_canary(site: Site, tmp_path: Path) -> None
         "run_probes([p], Host(), retry_s=30)\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not site.uploads() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert site.uploads()
+    wait_for(site.uploads, "the upload")
 
     process.send_signal(2)
     process.wait(60)

@@ -219,6 +219,7 @@ def test_a_zone_of_another_size_takes_no_restart(world, live, host):
 def test_old_workers_that_still_answer_a_slow_visitor_are_no_failure(world, live, host):
     with socket.create_connection(("127.0.0.1", world.port)) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\n")
+        # Nothing shows when nginx has read a part of a request.
         time.sleep(0.1)
         world.write(max_upload_bytes=10)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import subprocess
 from pathlib import Path
 
@@ -17,11 +16,12 @@ from reconcile.system import Host
 from tests.nginx.comparisons import compared
 from tests.nginx.running.conftest import Nginx, World, host_with, until
 from tests.nginx.running.worker_world import LOCATIONS, WorkerWorld
+from tests.support.needs_root import needs_root
 from tests.support.ports import free_port
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away and mounts"),
+    needs_root("gives files away and mounts"),
 ]
 URIS = 20
 NIGHTLY = pytest.mark.nightly
