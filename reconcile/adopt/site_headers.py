@@ -41,7 +41,8 @@ def adopt_location_headers(
         headers = {name: value for name, value in headers.items() if name.lower() != HSTS.lower()}
     if is_managed:
         names = dict(DEFAULT_HEADERS[role]) | site.get("headers", {})
-        headers |= {name: None for name in names if name.lower() not in own}
+        present = {one.args[0].lower() for one in scope.own.get("add_header", ())}
+        headers |= {name: None for name in names if name.lower() not in present}
     if headers:
         entry["headers"] = headers
 

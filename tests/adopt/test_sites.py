@@ -524,6 +524,8 @@ WRITTEN = {
       /static/: {role: static, dir: /srv/s}
       /media/: {role: media, dir: /srv/m, cache: none}
       /p/: {role: private, dir: /srv/p}""",
+    "uploads without their policy": """app: {upstream: http://127.0.0.1:8000}
+    locations: {/media/: {role: media, dir: /srv/m, headers: {Content-Security-Policy: null}}}""",
     "TLS": """tls: {certificate: /c.pem, key: /k.pem, hsts: 1y}
     app: {upstream: http://127.0.0.1:8000}""",
     "TLS for subdomains too": """tls:

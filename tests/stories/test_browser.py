@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from tests.support.browser import Visit, chromium
 from tests.support.command import Run
 from tests.support.example import Example, TlsPort
 from tests.support.ports import free_port
+from tests.support.samples import PNG, WEBM, wav
+from tests.support.wait import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -24,6 +26,7 @@ NAMES = (
     *("example.com", "*.example.com", "secure.example"),
     *("shop.example", "www.shop.example", "blog.example"),
 )
+Open = Callable[[str, bytes], Visit]
 SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 
 
@@ -104,14 +107,59 @@ def test_an_upload_is_shown_by_its_link(
     visit.page.set_input_files("input", photo)
     visit.page.get_by_role("button", name="Upload").click()
     visit.page.wait_for_url("**/upload")
-    # For an answer that is no page the browser wants an icon, which this app lacks.
-    visit.complaints.clear()
     visit.open(address(example, scheme, "example.com"))
     assert [] == visit.complaints
     visit.page.get_by_role("link", name="photo.png").click()
     visit.page.wait_for_url("**/photo.png")
 
     assert 1 == visit.page.evaluate("document.images[0].naturalWidth")
+
+
+@pytest.fixture
+def opened(demo: DemoHost, run: Run, tls: TlsPort, browser: BrowserContext) -> Open:
+    """Open an upload by its own address, over HTTPS."""
+    example = applied("flask-app", demo, run, tls)
+
+    def opened(name: str, content: bytes) -> Visit:
+        (Path(demo.root) / "www/myapp/media" / name).write_bytes(content)
+        visit = Visit(browser.new_page())
+        visit.page.goto(address(example, "https", "example.com", f"/media/{name}"))
+        return visit
+
+    return opened
+
+
+@pytest.mark.parametrize("name", ["film.webm", "sound.wav"])
+def test_a_film_and_a_sound_play_by_their_link(opened: Open, name: str) -> None:
+    visit = opened(name, WEBM if name == "film.webm" else wav())
+
+    visit.page.keyboard.press("Space")
+
+    played = "document.querySelector('video').currentTime > 0"
+    wait_for(lambda: visit.page.evaluate(played), f"{name} to play")
+    assert [] == visit.complaints
+
+
+def test_a_photo_is_shown_without_a_complaint(opened: Open) -> None:
+    visit = opened("photo.png", PNG)
+
+    assert 1 == visit.page.evaluate("document.images[0].naturalWidth")
+    assert [] == visit.complaints
+
+
+@pytest.mark.parametrize("name", ["page.html", "image.svg", "data.xml", "page.png.html"])
+def test_an_upload_that_could_run_is_downloaded(opened: Open, name: str) -> None:
+    from playwright.sync_api import Error
+
+    with pytest.raises(Error, match="Download is starting"):
+        opened(name, b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
+
+
+def test_a_page_named_as_a_photo_runs_nothing(opened: Open) -> None:
+    visit = opened("page.png", b"<!doctype html><script>document.title = 'ran'</script>")
+
+    assert "ran" != visit.page.title()
+    assert 0 == visit.page.locator("script").count()
 
 
 @SCHEMES
@@ -186,7 +234,3 @@ def test_the_browser_reports_what_is_planted_and_nothing_else(
 
 
 POLICY = "script-src 'self' http://api.example.com:1; style-src 'unsafe-inline'"
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
-    "0000000d49444154789c6360f8cf500f0003860180346d3ad90000000049454e44ae426082"
-)

@@ -58,19 +58,31 @@ class Visit:
     def __post_init__(self) -> None:
         page, complain = self.page, self.complaints.append
         # Errors of scripts, and of the browser: blocked, refused, mixed content.
-        page.on("console", lambda one: one.type in ("error", "warning") and complain(one.text))
+        page.on("console", self._log)
         page.on("pageerror", lambda one: complain(f"{one}"))
-        page.on("requestfailed", lambda one: complain(f"{one.url}: {one.failure}"))
+        page.on("requestfailed", self._fail)
         page.on("response", self._note)
         # What devtools lists as issues, some of which never reach the console.
         session = page.context.new_cdp_session(page)
         session.on("Audits.issueAdded", lambda one: complain(one["issue"]["code"]))
         session.send("Audits.enable")
 
+    def _log(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self._complain(message.location["url"], message.text)
+
+    def _fail(self, request: Any) -> None:
+        self._complain(request.url, f"{request.url}: {request.failure}")
+
     def _note(self, response: Any) -> None:
         self.loaded[response.url] = response.status
         if response.status >= 400:
-            self.complaints.append(f"{response.url}: {response.status}")
+            self._complain(response.url, f"{response.url}: {response.status}")
+
+    def _complain(self, url: str, text: str) -> None:
+        # Browsers ask for this icon at any time, also for what is no page.
+        if not url.endswith("/favicon.ico"):
+            self.complaints.append(text)
 
     def open(self, url: str) -> None:
         """Load the page with all that belongs to it."""

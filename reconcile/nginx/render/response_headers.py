@@ -13,23 +13,22 @@ from reconcile.nginx.render.site_view import (
     ProxyLocationView,
     SiteView,
 )
+from reconcile.nginx.render.upload_policy import POLICY, SANDBOX
 from reconcile.types import LocationRole
 
 SentHeader = tuple[str, str]
 NOSNIFF: Header = ("X-Content-Type-Options", "nosniff")
-SANDBOX: Header = ("Content-Security-Policy", "sandbox; default-src 'none'")
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
-PDF = "application/pdf"
-PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'"
-"""Browsers' viewers of PDF do not start in a sandbox."""
 HSTS = "Strict-Transport-Security"
-GUARDS = frozenset(name.lower() for name, _ in (NOSNIFF, SANDBOX))
+GUARDS = frozenset(name.lower() for name in (NOSNIFF[0], POLICY))
 DEFAULT_HEADERS: dict[LocationRole, tuple[Header, ...]] = {
     "static": (NOSNIFF,),
-    "media": (NOSNIFF, SANDBOX),
+    "media": (NOSNIFF, (POLICY, SANDBOX)),
     "private": (NOSNIFF,),
 }
-"""What the files of a location have unless the YAML replaces it or takes it away."""
+"""What the files of a location have unless the YAML replaces it or takes it away.
+
+Of uploads, images, sound and film have a policy of their own instead of the sandbox."""
 
 
 def merge_headers(*levels: Iterable[Header]) -> tuple[SentHeader, ...]:
@@ -45,11 +44,18 @@ def site_headers(site: SiteView) -> tuple[SentHeader, ...]:
 
 def location_headers(site: SiteView, location: LocationView) -> tuple[SentHeader, ...]:
     """The whole set of a location's headers: defaults, the site's, and its own."""
-    defaults = DEFAULT_HEADERS[location.role]
+    by_name = ((POLICY, location_variable(site, location, "policy")),)
+    guards = (NOSNIFF, *by_name) if location.role == "media" else DEFAULT_HEADERS[location.role]
     own = (*location.headers, *_cors(site, location))
     # What is shown inline stays guarded, whatever the site sets.
-    guards = (NOSNIFF, (SANDBOX[0], _policy(site, location))) if location.inline else ()
-    return merge_headers(defaults, _hsts(site), site.headers, own, guards)
+    last = guards if location.inline else ()
+    return merge_headers(guards, _hsts(site), site.headers, own, last)
+
+
+def has_policy_by_name(site: SiteView, location: LocationView) -> bool:
+    """Whether the names of uploads decide their policy: neither site nor location sets it."""
+    policy = dict(location_headers(site, location)).get(POLICY)
+    return policy == location_variable(site, location, "policy")
 
 
 def _cors(site: SiteView, location: LocationView) -> Iterator[Header]:
@@ -58,11 +64,6 @@ def _cors(site: SiteView, location: LocationView) -> Iterator[Header]:
         yield "Vary", "Origin"
     elif location.cors:
         yield ALLOW_ORIGIN, location.cors[0]
-
-
-def _policy(site: SiteView, location: LocationView) -> str | None:
-    is_pdf = any(media_type == PDF for media_type, _ in location.inline)
-    return location_variable(site, location, "policy") if is_pdf else SANDBOX[1]
 
 
 def location_variable(site: SiteView, location: LocationView, purpose: str) -> Raw:

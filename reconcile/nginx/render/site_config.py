@@ -7,8 +7,7 @@ from functools import cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from reconcile.nginx.model.media_types import TEXT_TYPES, type_lines
-from reconcile.nginx.model.web_types import WEB_TYPES
+from reconcile.nginx.model.media_types import TEXT_TYPES
 from reconcile.nginx.render.compression import gzip_directives
 from reconcile.nginx.render.encryption import tls_directives
 from reconcile.nginx.render.proxying import (
@@ -23,10 +22,8 @@ from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.redirection import redirect_location, redirect_servers
 from reconcile.nginx.render.response_headers import (
     NOSNIFF,
-    PDF,
-    PDF_POLICY,
-    SANDBOX,
     file_headers,
+    has_policy_by_name,
     location_headers,
     location_variable,
     merge_headers,
@@ -40,6 +37,7 @@ from reconcile.nginx.render.site_view import (
     LocationView,
     SiteView,
 )
+from reconcile.nginx.render.upload_policy import SANDBOX, policies_by_name, shown_types
 from reconcile.types import Encoding
 
 if TYPE_CHECKING:
@@ -59,27 +57,6 @@ _EXTRA = "# extra, from reconcile.yaml"
 _HTTP_EXTRA = "# http_extra, from reconcile.yaml"
 _HTTP_EXTRA_END = "# end of http_extra"
 
-# Images, sound, film and plain text run nothing. SVG and PDF can, and are left out on purpose.
-_MEDIA_TYPES = type_lines(
-    {
-        ending: kind
-        for ending, kind in WEB_TYPES.items()
-        if kind.startswith(("image/", "audio/", "video/")) and kind != "image/svg+xml"
-    }
-    | {"txt": "text/plain"}
-)
-_MEDIA_ENDINGS = frozenset(ending for _, endings in _MEDIA_TYPES for ending in endings)
-
-
-def _shown_types(location: LocationView) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The types of uploads that browsers show; an ending has one of them."""
-    found = (
-        (media_type, tuple(one for one in endings if one not in _MEDIA_ENDINGS))
-        for media_type, endings in location.inline
-    )
-    return (*_MEDIA_TYPES, *((media_type, endings) for media_type, endings in found if endings))
-
-
 STATIC_DIRECTIVES: dict[Encoding, str] = {
     "gzip": "gzip_static",
     "br": "brotli_static",
@@ -88,9 +65,8 @@ STATIC_DIRECTIVES: dict[Encoding, str] = {
 # RFC 8615 makes .well-known public; only the site's own static files can contain it.
 _DOTFILES = {"static": r"/\.(?!well-known/)", "media": r"/\.", "private": r"/\."}
 _CONSTANTS: dict[str, Any] = {
-    "sandbox": SANDBOX[1],
-    "pdf_policy": PDF_POLICY,
-    "pdf": PDF,
+    "sandbox": SANDBOX,
+    "policies_by_name": policies_by_name,
     "pages": PAGES,
     "zone_size": ZONE_SIZE,
     "retry_after_s": RETRY_AFTER_S,
@@ -100,7 +76,7 @@ _CONSTANTS: dict[str, Any] = {
     "managed_header": Raw(MANAGED_HEADER),
     "generation_path": CONFIG_TOKEN_PATH,
     "challenges": CHALLENGES,
-    "shown_types": _shown_types,
+    "shown_types": shown_types,
     "dotfiles": _DOTFILES,
     "static_directives": STATIC_DIRECTIVES,
     "text_types": TEXT_TYPES,
@@ -181,6 +157,7 @@ def _fields(site: SiteView, nginx_version: str) -> dict[str, Any]:
         "site_headers": site_headers(site),
         "location_headers": partial(location_headers, site),
         "file_headers": partial(file_headers, site),
+        "has_policy_by_name": partial(has_policy_by_name, site),
         "location_variable": partial(location_variable, site),
         "page_headers": merge_headers((NOSNIFF,), site_headers(site)),
         "maintenance_variable": site_variable(site, "maintenance"),

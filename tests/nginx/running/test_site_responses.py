@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
@@ -137,6 +138,45 @@ def test_a_harmless_upload_keeps_its_type(world, name, kind):
     world.serve()
 
     assert [kind] == world.ask(f"/media/{name}").all("Content-Type")
+
+
+PLAYED = ["photo.png", "PHOTO.JPG", "x.html.webp", "a b.mp3", "film.mp4", "film.webm", "x.opus"]
+RUN_OR_READ = ["sample.txt", "x.png.html", "x.mp4.svg", "x.png.xml", "pngx", "x.jpg/", "x.mp4.js"]
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_players_of_uploads_may_load_their_file_and_run_no_script(world, name):
+    world.serve()
+
+    [policy] = world.ask(f"/media/{quote(name)}").all("Content-Security-Policy")
+
+    rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
+    assert "allow-same-origin" == rules.pop("sandbox")
+    assert "'none'" == rules.pop("default-src")
+    assert {"img-src": "'self'", "media-src": "'self'", "style-src": "'unsafe-inline'"} == rules
+
+
+@pytest.mark.parametrize("name", RUN_OR_READ)
+def test_whatever_has_no_player_stays_in_the_strict_sandbox(world, name):
+    world.serve()
+
+    answer = world.ask(f"/media/{name}")
+
+    assert ["sandbox; default-src 'none'"] == answer.all("Content-Security-Policy")
+
+
+@pytest.mark.parametrize(
+    ("level", "sent"), [("site", ["img-src *"]), ("location", ["img-src *"]), ("taken away", [])]
+)
+def test_a_policy_of_the_yaml_wins_for_players_too(world, level, sent):
+    header = ("content-security-policy", None if level == "taken away" else "img-src *")
+    [media] = [one for one in world.view.locations if one.role == "media"]
+    if level == "site":
+        world.serve(headers=(header,))
+    else:
+        world.serve(locations=(replace(media, headers=(header,)),))
+
+    assert sent == world.ask("/media/photo.png").all("Content-Security-Policy")
 
 
 @pytest.mark.parametrize("owner", [0, 33])
