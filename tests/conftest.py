@@ -25,7 +25,7 @@ pytest_plugins = [
 
 # Seconds. The first test on a host also waits until its images are built; a configuration on
 # which real nginx disagrees is made smaller for five minutes before it is told.
-LIMITS_S = {"process": 600, "host": 1200, "nightly": 7200}
+LIMITS_S = {"process": 600, "host": 2400, "nightly": 7200}
 
 # The same examples in every run, and none fails for a slow machine. Other examples are tried each
 # night: --hypothesis-profile exploring.

@@ -157,7 +157,7 @@ class BootedFleet:
         """Wait until the host's sshd listens."""
         host = self.hosts[name]
         listening = ("sh", "-c", "ss -Hltn sport = :22 | grep -q .")
-        wait_for(lambda: host.run(*listening, check=False).returncode == 0, "sshd", timeout_s=60)
+        wait_for(lambda: host.run(*listening, check=False).returncode == 0, "sshd")
 
 
 @dataclass(frozen=True)

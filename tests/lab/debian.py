@@ -22,6 +22,8 @@ SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": SAFE_PATH, "HOME": "/root", "LANG": "C.UTF-8"}
 KILLED = 137
 SHOWN_CHARACTERS = 3000
+LIMIT_S = 900.0
+"""Only a command that hangs takes as long, also where many hosts share few processors."""
 
 
 class CommandFailedError(AssertionError):
@@ -45,7 +47,7 @@ class DebianHost:
         *argv: str,
         input: bytes | None = None,  # noqa: A002  # the name subprocess has for it
         check: bool = True,
-        timeout_s: float = 240,
+        timeout_s: float = LIMIT_S,
         user: str | None = None,
         cwd: str = "/",
         env: Mapping[str, str] | None = None,
@@ -66,7 +68,7 @@ class DebianHost:
         check: bool = False,
         cwd: str = "/etc/reconcile",
         env: Mapping[str, str] | None = None,
-        timeout_s: float = 240,
+        timeout_s: float = LIMIT_S,
     ) -> Completed:
         """Run the installed `reconcile`; its exit code is the caller's to judge.
 
@@ -130,7 +132,7 @@ class DebianHost:
         port: int = 80,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        timeout_s: float = 10,
+        timeout_s: float = 60,
     ) -> http.Response:
         """One request over a fresh connection made inside the host's network; follows nothing."""
         connection = http.connect(f"/proc/{self.leader}/ns/net", address, port, timeout_s)

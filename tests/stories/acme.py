@@ -57,7 +57,7 @@ def certbot(host: DebianHost, *words: str) -> Completed:
     """certbot as a person runs it, but for its questions and the authority."""
     answers = ("--non-interactive", "--agree-tos", "--register-unsafely-without-email")
     ask = ("--server", DIRECTORY)
-    return host.run("certbot", *words, *answers, *ask, env=TRUSTED, timeout_s=300)
+    return host.run("certbot", *words, *answers, *ask, env=TRUSTED)
 
 
 def renew(host: DebianHost) -> Completed:

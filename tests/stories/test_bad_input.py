@@ -116,7 +116,7 @@ sites:
     site.deploy(host, unserved)
     before = host.manifest(mtimes=True)
 
-    done = host.reconcile(*APPLY, timeout_s=120)
+    done = host.reconcile(*APPLY)
 
     assert done.returncode in (1, 3), done.stdout + done.stderr
     assert "/run/nobody.sock" in done.stdout + done.stderr
@@ -124,7 +124,7 @@ sites:
 
 
 def test_without_nginx_the_fix_is_to_install_it(debian_host: DebianHost) -> None:
-    debian_host.run("apt-get", "-y", "purge", "nginx-light", "nginx-common", timeout_s=120)
+    debian_host.run("apt-get", "-y", "purge", "nginx-light", "nginx-common")
     site.deploy(debian_host)
     before = debian_host.manifest(mtimes=True)
 

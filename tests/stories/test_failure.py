@@ -78,7 +78,7 @@ def test_a_failed_apply_is_rolled_back_to_the_last_byte(
     host.write("/etc/reconcile/reconcile.yaml", yaml)
     before = _whole(host)
 
-    done = host.reconcile("apply", "--auto-approve", timeout_s=120)
+    done = host.reconcile("apply", "--auto-approve")
 
     assert 3 == done.returncode, done.stdout + done.stderr
     assert {} == differences(before, _whole(host))
@@ -90,7 +90,7 @@ def test_the_running_site_keeps_serving_after_a_rollback(host: DebianHost) -> No
     old = host.http("GET", "/static/css/app.css").body
     host.write("/etc/reconcile/reconcile.yaml", FAILING_PROBE)
 
-    done = host.reconcile("apply", "--auto-approve", timeout_s=120)
+    done = host.reconcile("apply", "--auto-approve")
 
     assert 3 == done.returncode, done.stdout + done.stderr
     assert old == host.http("GET", "/static/css/app.css").body

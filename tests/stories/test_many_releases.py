@@ -215,7 +215,7 @@ def lay(host: DebianHost, blog: Version, shop: Version) -> None:
 
 
 def apply(host: DebianHost, code: int = 0) -> str:
-    done = host.reconcile("apply", "--auto-approve", timeout_s=300)
+    done = host.reconcile("apply", "--auto-approve")
     assert code == done.returncode, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -227,7 +227,7 @@ def visited(host: DebianHost, site: str) -> Iterator[dict[str, list[str]]]:
     program = str(Path(release_visitors.__file__))
     seen: dict[str, list[str]] = {}
     with subprocess.Popen(
-        [*inside, sys.executable, "-I", program, site, *VISITORS],
+        [*inside, sys.executable, "-I", program, site, str(MIN_RATE), *VISITORS],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -23,7 +23,7 @@ def pasted() -> str:
 
 
 def test_each_block_of_the_quick_start_runs_as_it_stands(debian_host: DebianHost) -> None:
-    done = debian_host.run("bash", "-euo", "pipefail", "-c", pasted(), timeout_s=180)
+    done = debian_host.run("bash", "-euo", "pipefail", "-c", pasted())
 
     output = done.stdout
     assert output.index("Apply complete! 10 added") < output.index('{"filename":"hello.txt"}')

@@ -68,7 +68,7 @@ def lay_source(
 
 
 def apply(host: DebianHost, code: int = 0) -> str:
-    done = host.reconcile("apply", "--auto-approve", timeout_s=120)
+    done = host.reconcile("apply", "--auto-approve")
     assert code == done.returncode, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -59,7 +59,7 @@ def declare(host: DebianHost, values: dict[str, str], folder: str = FOLDER) -> N
 
 
 def apply(host: DebianHost, folder: str = FOLDER) -> None:
-    done = host.reconcile("apply", "--auto-approve", cwd=folder, timeout_s=120)
+    done = host.reconcile("apply", "--auto-approve", cwd=folder)
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
@@ -159,7 +159,7 @@ def test_two_pipelines_look_after_their_own_part(debian_host: DebianHost) -> Non
         host.run("systemd-run", f"--unit=pipeline-{name}", "sh", "-c", PIPELINE, "sh", folder)
     for name in folders:
         log = ("journalctl", "--unit", f"pipeline-{name}", "--output", "cat")
-        wait_for(lambda log=log: "Apply complete!" in host.run(*log).stdout, name, timeout_s=240)
+        wait_for(lambda log=log: "Apply complete!" in host.run(*log).stdout, name)
 
     for name, folder in folders.items():
         planned(host, 0, folder)

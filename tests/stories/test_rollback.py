@@ -59,7 +59,7 @@ def test_ipv4_is_served_again_after_the_rollback_of_a_restart(
     assert (b"shop", b"shop") == (who(host, "127.0.0.1"), who(host, "::1"))
     host.write("/etc/reconcile/reconcile.yaml", FAILING if fails else YAML)
 
-    done = host.reconcile("apply", "--auto-approve", timeout_s=120)
+    done = host.reconcile("apply", "--auto-approve")
     assert (3 if fails else 0) == done.returncode, done.stdout + done.stderr
     if not fails:
         assert (b"new", b"new") == (who(host, "127.0.0.1"), who(host, "::1"))

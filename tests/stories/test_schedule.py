@@ -83,7 +83,7 @@ def wait_for_runs(host: DebianHost, count: int) -> None:
         runs.add(invocation)
         return len(runs) > count and state != "activating"
 
-    wait_for(enough, f"{count} checks", timeout_s=60)
+    wait_for(enough, f"{count} checks")
 
 
 def is_in_sync(host: DebianHost, answer: int) -> None:
@@ -139,7 +139,7 @@ def test_healing_fixes_drift(host: DebianHost) -> None:
     is_in_sync(host, 1)
 
     host.run("chmod", "0600", site.STYLESHEET)
-    wait_for(lambda: host.testinfra.file(site.STYLESHEET).mode == 0o644, "the mode", timeout_s=90)
+    wait_for(lambda: host.testinfra.file(site.STYLESHEET).mode == 0o644, "the mode")
 
     wait_for(lambda: len(messages(host)) == 1, "the message")
     assert "drift was reverted" in messages(host)[0]

@@ -113,7 +113,7 @@ class RecipeHost:
         return applied.stdout
 
     def reconcile(self, *arguments: str, code: int = 0) -> Completed:
-        done = self.host.reconcile(*arguments, cwd=DEPLOY, timeout_s=300)
+        done = self.host.reconcile(*arguments, cwd=DEPLOY)
         assert code == done.returncode, done.stdout + done.stderr
         return done
 
@@ -123,7 +123,7 @@ class RecipeHost:
         command = ("curl", "--silent", "--show-error", "--include", "--max-time", "50", *there)
         # Without it there would be two heads where a body is large.
         plain = ("--header", "Expect:")
-        return answer_of(self.visitor.run(*command, *plain, *options, url, timeout_s=120).stdout)
+        return answer_of(self.visitor.run(*command, *plain, *options, url).stdout)
 
     def received(self, url: str, *options: str) -> dict[str, Any]:
         """What the app got of that request; it answers with it."""
@@ -133,7 +133,7 @@ class RecipeHost:
     def echoed(self, path: str, text: str) -> str:
         """What comes back over a WebSocket."""
         namespace = f"/proc/{self.visitor.leader}/ns/net"
-        there = http.connect(namespace, self.host.address, 80, timeout_s=20)
+        there = http.connect(namespace, self.host.address, 80, timeout_s=60)
         with connect(f"ws://example.com{path}", sock=there, open_timeout=20) as client:
             client.send(text)
             return str(client.recv(timeout=20))

@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 PAUSE_S = 0.02
 
 
-def wait_for(condition: Callable[[], Found | None], what: str, *, timeout_s: float = 60) -> Found:
+def wait_for(condition: Callable[[], Found | None], what: str, *, timeout_s: float = 240) -> Found:
     """What `condition` returns as soon as it is true; AssertionError after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):

@@ -201,12 +201,12 @@ sed -i s#/var/www/myapp/media#/app/media# /srv/image/srv/myapp/app.py
 def test_a_container_saves_uploads_that_nginx_serves(site: RecipeHost) -> None:
     # Its folder of uploads has to be there before the container starts.
     site.host.run("install", "-d", "-o", "www-data", "-g", "www-data", "/var/www/myapp/media")
-    site.host.run("sh", "-euc", IMAGE, timeout_s=300)
+    site.host.run("sh", "-euc", IMAGE)
     # The test's host is an overlay itself.
     storage = '[storage]\ndriver = "vfs"\nrunroot = "/run/pods"\ngraphroot = "/srv/pods"\n'
     site.host.write("/etc/containers/storage.conf", storage)
     gunicorn = ("/opt/apps-venv/bin/gunicorn", "--bind", "127.0.0.1:8000", "app:app")
-    site.host.run(*CONTAINER, "--rootfs", "/srv/image", *gunicorn, timeout_s=300)
+    site.host.run(*CONTAINER, "--rootfs", "/srv/image", *gunicorn)
     site.wait_for_port(8000)
 
     site.apply()
