@@ -222,8 +222,8 @@ class _ApplyRun:
             left = roll_back(journal, self.host, self.entry("rolled_back", error.what))
         except RollbackFailed as worse:
             return worse
-        self.notes += left
-        self.restored = not left
+        self.notes += (*left.notes, *left.kept)
+        self.restored = not (left.notes or left.kept)
         return None
 
     def _verify_rollback(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconcile.filesystem.file_undo import MadeDirectory, Removed, Replaced
 from reconcile.filesystem.path import ancestors, relative_to
 from reconcile.filesystem.undo import Undo
+from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -49,6 +50,12 @@ class OpenPages:
         if isinstance(undo, MadeDirectory):
             return undo.path in self._folders
         return _writes(undo) and undo.affects in self._paths
+
+    def notes(self) -> Iterator[str]:
+        """What stays, a note for each copy."""
+        for root, files in self._files.items():
+            kept = counted(len(files), "new file")
+            yield f"{kept} left in {root} for pages that visitors have open"
 
     def record(self, host: Host) -> None:
         """Record what stays as ours, so that it goes in its time. Errors: HostError."""

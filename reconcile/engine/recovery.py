@@ -73,7 +73,9 @@ def _finish_open(
         )
         return
     yield _announce(on_event, f"The apply of {begun.at} was interrupted: rolling it back.")
-    yield from roll_back(journal, host, ended)
+    done = roll_back(journal, host, ended)
+    for note in (*done.notes, *done.kept):
+        yield _announce(on_event, f"Note: {note}")
 
 
 def _leave(journal: Journal, host: Host, begun: HistoryEntry, prevented: str) -> None:

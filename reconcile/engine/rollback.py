@@ -35,17 +35,16 @@ class RollbackFailed(ReconcileError):
     """The host was not fully restored; the journal records what is left to undo."""
 
 
-def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> tuple[str, ...]:
+def roll_back(journal: Journal, host: Host, entry: HistoryEntry) -> RolledBack:
     """Undo all effects of `journal`, then record that.
 
-    Returns a note for each thing that was left because another program changed it since.
     It may be killed at any point and called again.
     Errors: RollbackFailed, after everything else was undone.
     """
     return _roll_back_all([(journal, entry)], host)
 
 
-def _roll_back_all(steps: Sequence[tuple[Journal, HistoryEntry]], host: Host) -> tuple[str, ...]:
+def _roll_back_all(steps: Sequence[tuple[Journal, HistoryEntry]], host: Host) -> RolledBack:
     """Undo several applies, the last one first, in one go: nothing in between is served."""
     host.recorder, host.guard = None, _guard([journal for journal, _ in steps], host)
     for journal, _ in steps:
@@ -66,7 +65,7 @@ def _roll_back_all(steps: Sequence[tuple[Journal, HistoryEntry]], host: Host) ->
             with suppress(ReconcileError, OSError):
                 for journal, _ in steps:
                     journal.discard()
-    return notes
+    return RolledBack(notes, tuple(pages.notes()))
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,9 @@ class RolledBack:
     """What a rollback left on purpose, and what still is as the applies left it."""
 
     notes: tuple[str, ...] = ()
+    """Each thing that another program changed since."""
+    kept: tuple[str, ...] = ()
+    """What pages that visitors have open still need."""
     remaining: tuple[tuple[str, str], ...] = ()
     """The name of a thing, and what of the applies it still shows."""
 
@@ -104,8 +106,9 @@ def _rollback_applies(
         # The last one first: if this is killed, the next command undoes what was reopened.
         journal.reopen(entry)
         on_event(Event("rollback", message=f"rolling back the apply of {row.entry.at}"))
-    notes = _roll_back_all(steps, host)
-    return RolledBack(notes, tuple(_remaining(pages.without_their_files(undos), host)))
+    done = _roll_back_all(steps, host)
+    remaining = tuple(_remaining(pages.without_their_files(undos), host))
+    return replace(done, remaining=remaining)
 
 
 def _refuse_impossible(undos: Sequence[Undo], host: Host) -> None:

@@ -270,7 +270,7 @@ def roll_back(
     actor = workspace.actor(command)
     done = rollback_applies(workspace.host, applies, actor, on_event) if applies else NOTHING_UNDONE
     restored = verify_restored(workspace.refreshed(), before=before)
-    return Rollback(done.notes, (*_not_restored(done), *restored))
+    return Rollback((*done.notes, *done.kept), (*_not_restored(done), *restored))
 
 
 def _not_restored(done: RolledBack) -> Iterator[Check]:

@@ -84,6 +84,12 @@ def test_a_file_whose_time_was_over_does_not_come_back() -> None:
     assert [] == left([new(HASHED), switch()], [Removed(HASHED, "/state/keep/old")])
 
 
+def test_what_stays_is_noted() -> None:
+    pages = OpenPages([[new(HASHED), new(PLAIN), switch()]], [ROOT])
+
+    assert [f"2 new files left in {ROOT} for pages that visitors have open"] == [*pages.notes()]
+
+
 def test_what_stays_is_recorded_as_ours() -> None:
     recorded: list[Any] = []
     files = SimpleNamespace(record_written=lambda *given: recorded.append(given))

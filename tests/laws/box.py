@@ -96,6 +96,8 @@ class Box:
     systemd: ModelledSystemd
     mounts: dict[str, str] = field(default_factory=dict)
     """Mount point → the folder that is mounted there, too."""
+    kept: tuple[str, ...] = ()
+    """What the last rollback left for open pages."""
 
     @property
     def file(self) -> str:
@@ -132,6 +134,7 @@ class Box:
             host = workspace.host
             applies = plan_rollback(host.state).applies
             rolled_back = rollback_applies(host, applies, BY, discard_event)
+            self.kept = rolled_back.kept
             return (*rolled_back.notes, *map(str, rolled_back.remaining))
 
     def mounted(self) -> frozenset[str]:

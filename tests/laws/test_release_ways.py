@@ -150,7 +150,9 @@ def take(box: Box, event: Event | None, yaml: Yaml, number: int) -> bool:
         notes = box.roll_back(yaml)
         assert () == notes, "inverse"
         assert ran == box.processes(), "inverse"
-        _refuse_other_picture(before, after[0], picture_of(box), yaml)
+        now = picture_of(box)
+        _refuse_other_picture(before, after[0], now, yaml)
+        assert bool(box.kept) == any(name not in before for name in now), "inverse: candour"
         assert _applied(box, yaml) is not None, "inverse"
         assert after == (picture_of(box), box.processes()), "inverse: another end"
     return True

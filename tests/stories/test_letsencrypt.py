@@ -122,19 +122,6 @@ def test_with_the_certificate_an_apply_turns_tls_on(certified: Certified) -> Non
     assert set() == site.plan(host).addresses
 
 
-def test_a_renewed_certificate_is_served_by_itself(certified: Certified) -> None:
-    host = certified.host
-    before = acme.served_serial(host, "example.com")
-
-    output = acme.renew(host)
-
-    renewed = acme.kept_serial(host, "example.com")
-    assert before != renewed
-    wait_for(lambda: renewed == acme.served_serial(host, "example.com"), "the new certificate")
-    assert "error output" not in output.stdout + output.stderr
-    assert set() == site.plan(host).addresses
-
-
 def test_a_hook_that_nginx_refuses_fails_with_the_reason(certified: Certified) -> None:
     host = certified.host
     host.write("/etc/nginx/conf.d/broken.conf", "nonsense;\n")
@@ -212,21 +199,44 @@ def test_a_refused_challenge_leaves_the_host_as_it_was(trusting: DebianHost) -> 
     assert {} == differences(before, host.manifest(exclude=("/etc/letsencrypt",)))
 
 
-def test_one_apply_obtains_the_certificate_and_serves_it(trusting: DebianHost) -> None:
+@pytest.fixture(scope="module")
+def obtained(trusting: DebianHost) -> DebianHost:
+    """The same host with a certificate that an apply has obtained."""
     host = trusting
     host.write("/etc/reconcile/reconcile.yaml", YAML + AUTO)
-
     site.apply(host)
+    return host
 
-    assert acme.kept_serial(host, "auto.example.com") == acme.served_serial(
-        host, "auto.example.com"
-    )
+
+def test_one_apply_obtains_the_certificate_and_serves_it(obtained: DebianHost) -> None:
+    host = obtained
+
+    kept = acme.kept_serial(host, "auto.example.com")
+
+    assert kept == acme.served_serial(host, "auto.example.com")
     assert 301 == host.http("GET", "/", host="auto.example.com").status
 
 
+def test_renewed_certificates_are_served_by_themselves(obtained: DebianHost) -> None:
+    host = obtained
+    names = ("example.com", "auto.example.com")
+    before = [acme.kept_serial(host, name) for name in names]
+
+    output = acme.renew(host)
+
+    renewed = [acme.kept_serial(host, name) for name in names]
+    assert not {*before}.intersection(renewed)
+    wait_for(
+        lambda: renewed == [acme.served_serial(host, name) for name in names],
+        "the new certificates",
+    )
+    assert "error output" not in output.stdout + output.stderr
+    assert set() == site.plan(host).addresses
+
+
 @pytest.mark.nightly
-def test_the_next_apply_certifies_a_name_that_was_added(trusting: DebianHost) -> None:
-    host = trusting
+def test_the_next_apply_certifies_a_name_that_was_added(obtained: DebianHost) -> None:
+    host = obtained
     names = "[auto.example.com, www.auto.example.com]"
     host.write("/etc/reconcile/reconcile.yaml", YAML + AUTO.replace("[auto.example.com]", names))
 
@@ -238,9 +248,9 @@ def test_the_next_apply_certifies_a_name_that_was_added(trusting: DebianHost) ->
 
 @pytest.mark.nightly
 def test_an_account_that_the_authority_has_forgotten_leaves_the_host_as_it_was(
-    trusting: DebianHost,
+    obtained: DebianHost,
 ) -> None:
-    host = trusting
+    host = obtained
     site.apply(host)
     # Pebble keeps its accounts in memory.
     host.run("systemctl", "restart", "authority.service")
