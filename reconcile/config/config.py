@@ -28,6 +28,7 @@ from reconcile.config.owner import BUILT_IN_OWNERS, OwnerEntry
 from reconcile.config.site.app_release import excluded_of
 from reconcile.config.site.listen_ports import check_listens
 from reconcile.config.site.location_directories import check_directories
+from reconcile.config.site.release_places import check_release_places
 from reconcile.config.site.site import Site
 from reconcile.config.variables import Variables
 from reconcile.engine.model import Position
@@ -153,6 +154,7 @@ class Config(ConfigModel):
             yield from entry.check(loc, self)
         yield from check_listens(self)
         yield from check_directories(self)
+        yield from check_release_places(self)
 
     def all_owners(
         self, built_in: Mapping[str, OwnerEntry] = BUILT_IN_OWNERS

@@ -21,6 +21,8 @@ class Violation(NamedTuple):
     message: str
     hint: str = ""
     is_independent: bool = False
+    absent: Loc = ()
+    """The part that the value needs, where it is missing: an error in it is the cause."""
 
 
 class Diagnostic(NamedTuple):

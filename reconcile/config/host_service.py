@@ -111,7 +111,7 @@ class BackgroundService(ConfigEntry):
         yield from check_moved_from(loc, self.moved_from, config.services)
         if self.names_release and only_release(config) is None:
             message = f"{RELEASE} stands for the release of the one app of the file that has one"
-            yield Violation((*loc, "command"), message, "name a folder")
+            yield Violation((*loc, "command"), message, "name a folder", absent=("sites",))
         for name in self.environment:
             if OF_THE_UNIT.fullmatch(name):
                 yield Violation((*loc, "environment", name), f"{name} belongs to the unit")

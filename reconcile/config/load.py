@@ -102,6 +102,8 @@ def diagnose_violations(
 
 def _is_consequence(violation: Violation, invalid: Loc) -> bool:
     """Whether the violation may result from the error at `invalid`: beside, above or below it."""
+    if violation.absent and invalid[: len(violation.absent)] == violation.absent:
+        return True
     if violation.is_independent:
         return len(invalid) <= 1
     around, below = invalid[:-1], invalid[: len(violation.loc)]

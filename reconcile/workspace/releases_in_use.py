@@ -5,7 +5,6 @@ from __future__ import annotations
 from posixpath import basename
 from typing import TYPE_CHECKING
 
-from reconcile.config.site.app_release import CURRENT
 from reconcile.config.site.release_placeholder import with_releases
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ def as_in_use(config: Config, host: Host) -> Config:
     in_use: dict[str, str] = {}
     for name, site in config.sites.items():
         settings = site.app.release if site.app else None
-        link = f"{settings.into}/{CURRENT}" if settings else ""
+        link = settings.link if settings else ""
         found = host.files.stat(link) if link else None
         if found is not None and found.kind == "symlink":
             in_use[name] = basename(host.files.readlink(link))

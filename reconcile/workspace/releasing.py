@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reconcile.config.context import CompileContext
 from reconcile.engine.apply_report import Event
+from reconcile.engine.data_protection import protected_folders
+from reconcile.engine.protection_record import protected_on
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.resources.release import Release
 from reconcile.verify.started_release import check_started
 from reconcile.workspace.release_sources import record_release_source
@@ -40,9 +43,12 @@ def build_releases(
 ) -> None:
     """Make their folders; nobody uses them yet. Errors: StepFailed, HostError."""
     host = workspace.host
+    recorded = protected_on(host, workspace.ledger.all_rows)
+    host.guard = PlaceGuard(protected_folders(workspace.desired, recorded))
     for release in releases:
         # Those that failed lately.
         _prune(host, release)
+        _write_names(host, _made(release), {*_read_names(host, _made(release)), release.id or ""})
         release.build(host, lambda note: on_event(Event("preparing", message=note)), on_step)
         listing = host.files.release_listing(release.source, release.excluded)
         record_release_source(host, release.site, listing, release.content)
@@ -76,7 +82,6 @@ def verify_started(
 def prune_releases(workspace: Workspace) -> None:
     """Remove the oldest releases beyond `keep`; never the one in use, nor the one before it."""
     for release in _declared(workspace):
-        # What cannot be removed now is removed by the next apply.
         with suppress(ReconcileError):
             _prune(workspace.host, release)
 
@@ -90,19 +95,35 @@ def _declared(workspace: Workspace) -> Iterator[Release]:
 def _prune(host: Host, release: Release) -> None:
     observed = release.observe(host)
     in_use = observed.id if observed else None
-    before = [name for name in _last_used(host, release) if name != in_use]
+    used = _read_names(host, _used(release))
+    before = [name for name in used if name != in_use]
     kept = [*filter(None, [in_use]), *before][: max(release.keep, MIN_KEPT)]
-    host.state.write(_name(release), "\n".join(kept).encode())
-    for name in host.files.release_names(release.folder):
-        if name not in kept:
+    there = host.files.release_names(release.folder)
+    # What others have put there is no release of ours, whatever it is called.
+    made = {*_read_names(host, _made(release)), *used}.intersection(there)
+    for name in made.difference(kept):
+        # What cannot be removed now is removed by a later apply.
+        with suppress(ReconcileError):
             host.files.remove_release(f"{release.folder}/{name}")
             host.state.remove(f"releases/{release.site}-{name}.log")
+            made.remove(name)
+    _write_names(host, _used(release), kept)
+    _write_names(host, _made(release), made)
 
 
-def _last_used(host: Host, release: Release) -> list[str]:
-    """The releases that were in use, the last one first."""
-    return (host.state.read(_name(release)) or b"").decode("utf-8", "replace").split()
+def _read_names(host: Host, record: str) -> list[str]:
+    return (host.state.read(record) or b"").decode("utf-8", "replace").split()
 
 
-def _name(release: Release) -> str:
+def _write_names(host: Host, record: str, names: Iterable[str]) -> None:
+    host.state.write(record, "\n".join(names).encode())
+
+
+def _used(release: Release) -> str:
+    """The record of the releases that were in use, the last one first."""
     return f"releases/{release.site}.used"
+
+
+def _made(release: Release) -> str:
+    """The record of those whose folders were made."""
+    return f"releases/{release.site}.made"

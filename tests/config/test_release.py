@@ -192,6 +192,54 @@ REFUSED = {
         changed("module:", "writable: [/srv/shop/releases/data]\n        module:"),
         "what the app writes, /srv/shop/releases/data, is never part of a release",
     ),
+    "files behind the link": (
+        changed("/var/www/shop/media", "/srv/shop/current/media"),
+        "/srv/shop/current and the directory that /media/ serves contain each other",
+    ),
+    "static files that are served from the release": (
+        changed(
+            'dir: /var/www/shop/static, source: "{release}/static"', "dir: /srv/shop/current/static"
+        ),
+        'use source: "{release}/static", and a directory outside',
+    ),
+    "static files that are copied from behind the link": (
+        changed('source: "{release}/static"', "source: /srv/shop/current/static"),
+        "/srv/shop/current/static is of the release before until after the switch",
+    ),
+    "what the app writes behind the link": (
+        changed("module:", "writable: [/srv/shop/current/data]\n        module:"),
+        "what the app writes, /srv/shop/current/data, is never part of a release",
+    ),
+    "what a step writes into all of them": (
+        changed("timeout: 5m", "writable: [/srv/shop/releases/data], timeout: 5m"),
+        "what a step writes, /srv/shop/releases/data, is never part of a release",
+    ),
+    "what a service writes behind the link": (
+        f"{YAML}services:\n  w: {{command: [/bin/true], writable: [/srv/shop/current]}}\n",
+        "what the service writes, /srv/shop/current, is never part of a release",
+    ),
+    "a path behind the link": (
+        f"{YAML}paths:\n  /srv/shop/current/.env: {{content: x}}\n",
+        "releases come and go in /srv/shop/current",
+    ),
+    "a source behind the link": (
+        changed("source: ./app", "source: /srv/shop/current/app"),
+        "the source and /srv/shop/current contain each other",
+    ),
+    "another site's files in there": (
+        f"{YAML}  two:\n    server_names: [two.example]\n    locations:\n"
+        "      /m/: {role: media, dir: /srv/shop/releases/m}\n",
+        "/srv/shop/releases and the directory that /m/ serves contain each other",
+    ),
+    "another app's releases in there": (
+        YAML
+        + YAML[YAML.index("  shop:") :]
+        .replace("shop:", "two:", 1)
+        .replace("/www/shop", "/www/2")
+        .replace("example.com", "two.example")
+        .replace("into: /srv/shop", "into: /srv/shop/releases/two"),
+        "releases come and go in /srv/shop/releases",
+    ),
     "compatible with nothing": (
         changed("timeout: 5m, irreversible: true", "backward_compatible: true"),
         "`backward_compatible` is about what an irreversible step leaves",
@@ -216,6 +264,12 @@ REFUSED = {
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_no_release_can_be_is_refused(text: str, message: str) -> None:
     assert message in "\n".join(errors_in(text))
+
+
+def test_an_error_in_the_release_is_reported_alone() -> None:
+    [found] = errors_in(changed("into: /srv/shop", 'into: "/srv/my shop"'))
+
+    assert "is not safe in a systemd unit" in found
 
 
 def test_a_release_is_named_only_where_there_is_one() -> None:

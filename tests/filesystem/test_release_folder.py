@@ -42,6 +42,32 @@ def made(site: Path, release: Path) -> Path:
     return release
 
 
+def test_a_source_that_is_a_release_itself_becomes_one(site: Path) -> None:
+    folder = source(site)
+    (folder / INCOMPLETE).write_text("")
+    (folder / "pkg" / INCOMPLETE).write_text("the app's own")
+    release = site / "release"
+
+    fill(str(release), listed(folder), APP, APP)
+    seal(str(release), APP, APP)
+
+    assert is_complete(str(release), os.geteuid())
+    assert (release / "pkg" / INCOMPLETE).exists()
+
+
+def test_a_release_in_which_something_is_mounted_is_not_removed(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = made(site, site / "release")
+    monkeypatch.setattr("reconcile.filesystem.release.folder.mount_points", lambda _: ("media",))
+
+    with pytest.raises(HostError, match="cannot be removed") as refused:
+        remove(str(release))
+
+    assert f"{release}/media is a mount" == refused.value.why
+    assert (release / "app.py").exists()
+
+
 def test_what_belongs_to_no_version_is_left_out(site: Path) -> None:
     folder = source(site)
     for path in (

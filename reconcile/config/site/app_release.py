@@ -22,7 +22,7 @@ from reconcile.config.site.release_id import id_in
 from reconcile.config.site.release_placeholder import check_placeholders
 from reconcile.config.site.release_step import Step, StepChoice, check_step, compile_step
 from reconcile.engine.model import Declared
-from reconcile.filesystem.path import is_inside, overlap, relative_to
+from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.resources.directory import Directory
 from reconcile.resources.gunicorn_params import GunicornParams
 from reconcile.resources.release import Release
@@ -83,6 +83,16 @@ class ReleaseSettings(ConfigModel):
         return f"{self.into}/{FOLDER}"
 
     @property
+    def link(self) -> str:
+        """The link to the release in use."""
+        return f"{self.into}/{CURRENT}"
+
+    @property
+    def places(self) -> tuple[str, str]:
+        """Where releases come and go: the folder of all, and behind the link."""
+        return self.folder, self.link
+
+    @property
     def all_steps(self) -> tuple[Step, ...]:
         """The steps, defaults filled in."""
         return tuple(
@@ -99,7 +109,7 @@ def check_release(loc: Loc, site: Site, config: Config) -> Iterator[Violation]:
         return
     at = (*loc, "app", "release")
     yield from _check_app((*loc, "app"), app, site)
-    yield from _check_folders(at, app.release, site, config)
+    yield from _check_folders(at, app.release, config)
     for index, step in enumerate(app.release.all_steps):
         yield from check_step((*at, "steps", index), step)
     if config.host.service_manager == "none":
@@ -146,24 +156,10 @@ def _check_app(loc: Loc, app: App, site: Site) -> Iterator[Violation]:
         yield Violation((*loc, "release"), message, "remove `adopted`")
 
 
-def _check_folders(
-    loc: Loc, release: ReleaseSettings, site: Site, config: Config
-) -> Iterator[Violation]:
+def _check_folders(loc: Loc, release: ReleaseSettings, config: Config) -> Iterator[Violation]:
     if is_system_directory(release.into):
         hint = "use a directory of the app, such as /srv/myapp"
         yield Violation((*loc, "into"), f"{release.into} belongs to the system", hint)
-    if overlap(release.source, release.folder):
-        message = f"the source and {release.folder} contain each other"
-        yield Violation((*loc, "source"), message, "use separate directories")
-    for prefix, location in site.all_locations.items():
-        folder = getattr(location, "dir", None)
-        if folder and overlap(folder, release.folder):
-            message = f"{release.folder} and the directory that {prefix} serves contain each other"
-            yield Violation((*loc, "into"), message, "keep code and files separate")
-    for path in _written(site):
-        if overlap(path, release.folder):
-            message = f"what the app writes, {path}, is never part of a release"
-            yield Violation((*loc, "into"), message, "use separate directories")
     for name, other in config.sites.items():
         settings = other.app.release if other.app else None
         is_shared = settings is not None and settings.folder == release.folder
@@ -249,7 +245,7 @@ def _release(site: SiteContext, settings: ReleaseSettings, gunicorn: Gunicorn) -
         id=identifier,
         steps=(),
         folder=settings.folder,
-        link=f"{settings.into}/{CURRENT}",
+        link=settings.link,
         source=settings.source,
         excluded=excluded_of(declared),
         content=source.digest,

@@ -179,7 +179,8 @@ def check_gunicorn(loc: Loc, site: Site) -> Iterator[Violation]:
     if gunicorn is None:
         return
     if gunicorn.directory is None and not (site.app and site.app.release):
-        yield Violation(loc, "directory is missing", "name the folder that the app is started in")
+        hint = "name the folder that the app is started in"
+        yield Violation(loc, "directory is missing", hint, absent=(*loc[:-1], "release"))
     yield from _check_args((*loc, "args"), gunicorn.args)
     for name in gunicorn.environment:
         if OF_THE_UNIT.fullmatch(name):

@@ -29,7 +29,8 @@ def check_placeholders(loc: Loc, site: Site) -> Iterator[Violation]:
     for at, value in named.items():
         if value and value.startswith(RELEASE):
             message = f"{RELEASE} stands for a release, and the app has none"
-            yield Violation((*loc, *at), message, "add app.release, or name a folder")
+            hint = "add app.release, or name a folder"
+            yield Violation((*loc, *at), message, hint, absent=(*loc, "app", "release"))
 
 
 def put_in(folder: str, text: str) -> str:

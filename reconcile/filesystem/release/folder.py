@@ -18,9 +18,11 @@ from reconcile.filesystem.atomic_write import NEW_FILE, write_all
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.fsync import sync_directory, sync_filesystem
 from reconcile.filesystem.host_error import HostError
+from reconcile.filesystem.mount import mount_points
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import chunks, names_in, open_file
 from reconcile.filesystem.release.listing import (
+    INCOMPLETE,
     ReleaseFile,
     ReleaseListing,
     is_program,
@@ -37,7 +39,6 @@ from reconcile.filesystem.safe_path import (
 from reconcile.filesystem.sync.source import Source, open_source
 from reconcile.filesystem.walk import DEEPEST
 
-INCOMPLETE = ".incomplete"
 FOLDER_MODE = 0o755
 _UNFINISHED_MODE = 0o700
 """Of a folder that is about to get its `.incomplete`, or that is being removed with it."""
@@ -103,7 +104,7 @@ def remove(path: str, guard: PlaceGuard = UNGUARDED) -> None:
             if at.stat() is None:
                 return
             with at.pinned(PIN_DIRECTORY) as pin:
-                guard.refuse(pin, path)
+                _refuse_data(pin, path, guard)
                 # What is half removed is incomplete, whichever name goes first.
                 os.chmod(fd_path(pin), _UNFINISHED_MODE)
                 sync_directory(pin)
@@ -111,6 +112,19 @@ def remove(path: str, guard: PlaceGuard = UNGUARDED) -> None:
             sync_directory(at.dir_fd)
     except FileNotFoundError:
         return
+
+
+def _refuse_data(pin: int, path: str, guard: PlaceGuard) -> None:
+    """Nothing is removed that other people's data leads to, or that is mounted there."""
+    protected = sorted(guard.enter(pin, path).below)
+    mounted = mount_points(path)
+    if protected or mounted:
+        inside = join(path, (*protected, *mounted)[0])
+        raise HostError(
+            f"the release {path} cannot be removed",
+            f"{inside} is a mount" if mounted else f"a folder of uploads leads to {inside}",
+            "Move that out of the release.",
+        )
 
 
 def _create(dir_fd: int, name: str, mode: int) -> None:

@@ -30,6 +30,8 @@ EXCLUDED = (
     *("*.sqlite", "*.sqlite3", "*.sqlite-*", "*.sqlite3-*", "*.log", ".reconcile-*"),
 )
 """Names, as shell globs, that are never part of a release."""
+INCOMPLETE = ".incomplete"
+"""What a release holds at its top until it is ready."""
 VENV = "pyvenv.cfg"
 """What a virtual environment holds, whatever it is called."""
 MOST_FILES = 100_000
@@ -96,6 +98,8 @@ class _Patterns:
     def exclude(self, folder: str, name: str) -> bool:
         """Whether the name is left out, wherever it leads."""
         path = f"{folder}/{name}" if folder else name
+        if path == INCOMPLETE:
+            return True
         match = self._excluded.match
         return bool(match(name) or match(path) or match(f"/{path}")) or is_helper_name(name)
 
