@@ -23,6 +23,7 @@ from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.filesystem.publishable import read_publishable
 from reconcile.filesystem.release import folder as release_folder
 from reconcile.filesystem.release.listing import ReleaseListing, content_digest, list_source
+from reconcile.filesystem.release.unfetched import Unfetched, find_unfetched
 from reconcile.filesystem.safe_path import first_untrusted_above
 from reconcile.filesystem.scan import scan
 from reconcile.filesystem.scan_result import Scan
@@ -318,6 +319,11 @@ class Files:
         """The digest of all that a release is made of."""
         with explained(f"the source of the release, {listing.source}, cannot be read"):
             return content_digest(listing, self._context.guard)
+
+    def release_unfetched(self, listing: ReleaseListing) -> Unfetched:
+        """What stands for content that Git has not fetched into the source."""
+        with explained(f"the source of the release, {listing.source}, cannot be read"):
+            return find_unfetched(listing, self._context.guard)
 
     def release_names(self, folder: str) -> list[str]:
         """The releases in `folder`, complete or not."""

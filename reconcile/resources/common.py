@@ -20,6 +20,7 @@ from reconcile.system.services.unit_files import is_unit_file, unit_of
 from reconcile.wording import counted, first_few
 
 if TYPE_CHECKING:
+    from reconcile.filesystem.release.unfetched import Unfetched
     from reconcile.filesystem.sync.source import NotCopied
 
 MAX_EXAMPLES = 5
@@ -79,6 +80,18 @@ def skipped_note(examples: Examples, noun: str, place: str, why: str) -> Iterato
         verbs = {"was": "was", "is": "is"} if examples.count == 1 else {"was": "were", "is": "are"}
         names = first_few(examples.paths, MAX_EXAMPLES, examples.count)
         yield f"{counted(examples.count, noun)} in {place} {why.format(**verbs)}: {names}"
+
+
+def unfetched_notes(source: str, found: Unfetched) -> Iterator[str]:
+    """A note for each kind of content that a release of the source lacks."""
+    if found.pointers:
+        pointers = f"{counted(len(found.pointers), 'file')} in {source}"
+        names = first_few(found.pointers, MAX_EXAMPLES)
+        yield f"{pointers} only with the pointer of Git LFS, run `git lfs pull` there: {names}"
+    if found.submodules:
+        modules = f"{counted(len(found.submodules), 'submodule')} in {source}"
+        names = first_few(found.submodules, MAX_EXAMPLES)
+        yield f"{modules} not checked out, run `git submodule update --init` there: {names}"
 
 
 def owners_of(folder: str, examples: OwnedExamples) -> tuple[str, ...]:

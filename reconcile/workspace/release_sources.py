@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.host_facts import SourceFacts
 from reconcile.filesystem.host_error import HostError
-from reconcile.resources.common import left_out_notes
+from reconcile.resources.common import left_out_notes, unfetched_notes
 
 if TYPE_CHECKING:
     from reconcile.config.outline import ConfigOutline
@@ -21,7 +21,8 @@ def read_release_sources(outline: ConfigOutline, host: Host) -> dict[str, Source
     for name, (source, excluded) in outline.release_sources.items():
         _refuse_no_folder(host, name, source)
         listing = host.files.release_listing(source, excluded)
-        notes = tuple(left_out_notes(source, listing.not_copied))
+        unfetched = host.files.release_unfetched(listing)
+        notes = (*left_out_notes(source, listing.not_copied), *unfetched_notes(source, unfetched))
         found[name] = SourceFacts(_content_digest(host, name, listing), len(listing.files), notes)
     return found
 
