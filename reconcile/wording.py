@@ -25,6 +25,16 @@ def shortened(name: str, most: int = 300) -> str:
     return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
+def size_text(size: int) -> str:
+    """`512 bytes`, `1.5 KB`, `20.0 MB`, `3.2 GB`: in powers of 1024, as sizes in the YAML."""
+    if size < 1024:
+        return counted(size, "byte")
+    number, units = size / 1024, ["KB", "MB", "GB", "TB"]
+    while number >= 1000 and len(units) > 1:
+        number, units = number / 1024, units[1:]
+    return f"{number:,.1f} {units[0]}"
+
+
 def utc_text(at: datetime) -> str:
     """The second `at` in UTC, as ISO 8601: `2026-11-22T08:00:00Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

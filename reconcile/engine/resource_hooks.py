@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from reconcile.engine.model import Change, Finding
     from reconcile.engine.resource import Ref
     from reconcile.engine.resource_state import Cause
+    from reconcile.filesystem.free_space import NewFiles
     from reconcile.filesystem.inode import Ownership
     from reconcile.filesystem.planned_entry import Entry
     from reconcile.system import Host
@@ -81,6 +82,10 @@ class ResourceHooks:
     def replaced_paths(self) -> Iterable[str]:
         """Observed: the paths below its own at which its change replaces or removes something."""
         return ()
+
+    def new_files(self, host: Host, before: Self | None) -> NewFiles | None:  # noqa: ARG002
+        """The files that its change writes, where they can take much space."""
+        return None
 
     def repermitted_paths(self) -> Iterable[str]:
         """Observed: the paths below its own that its change gives another owner or mode."""

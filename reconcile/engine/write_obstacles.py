@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.engine.journal import RESERVE_BYTES
 from reconcile.engine.model import Change, Plan
+from reconcile.filesystem.free_space import FreeSpace, NewFile, NewFiles
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.write_obstacles import WriteObstacles
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_EXAMINED = 10_000
 """Paths of one change; beyond them the apply finds out, and is rolled back."""
+RECORD_BYTES = 256
+"""What the state directory takes at least for each file: how to undo it, and what was written."""
 METADATA = frozenset({"user", "group", "mode", "enterable_by"})
 
 
@@ -33,12 +36,29 @@ def write_obstacles(plan: Plan, world: PlannedHost) -> tuple[HostError, ...]:
 
 def _obstacles(plan: Plan, world: PlannedHost) -> Iterator[HostError]:
     known = WriteObstacles()
-    yield from _only(known.filling(world.state.path, RESERVE_BYTES))
+    full = known.filling(world.state.path, RESERVE_BYTES)
+    yield from _only(full)
     for change in plan.changes:
         for path in islice(_replaced(change), MOST_EXAMINED):
             yield from _only(known.replacing(_located(world, path, follow=False)))
         for path in islice(_repermitted(change), MOST_EXAMINED):
             yield from _only(known.setting_permissions(_located(world, path, follow=True)))
+    yield from _too_little_space(plan, world, is_recordable=full is None)
+
+
+def _too_little_space(
+    plan: Plan, world: PlannedHost, *, is_recordable: bool
+) -> Iterator[HostError]:
+    space, count = FreeSpace(), 0
+    for change in plan.changes:
+        new = change.after.new_files(world, change.before) if change.after else None
+        if new is not None:
+            directory = _located(world, new.directory, follow=True)
+            added = space.add(new._replace(directory=directory))
+            count += added if new.is_recorded else 0
+    if count and is_recordable:
+        space.add(NewFiles(world.state.path, [NewFile(RESERVE_BYTES + RECORD_BYTES * count)]))
+    yield from space.obstacles()
 
 
 def _located(world: PlannedHost, path: str, *, follow: bool) -> str:

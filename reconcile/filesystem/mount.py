@@ -80,7 +80,7 @@ def mount_points(path: str) -> tuple[str, ...]:
 
 def filesystem_type(path: str) -> str:
     """The type of the filesystem that `path` is on, "" where it is unknown."""
-    found = _mount_of(read_mounts("self"), path)
+    found = find_mount(read_mounts("self"), path)
     return found.filesystem if found else ""
 
 
@@ -93,11 +93,12 @@ def is_read_only(pid: int, path: str) -> bool | None:
 
 def is_mounted_read_only(mounts: Sequence[Mount], path: str) -> bool | None:
     """Whether `path`, which has no links, is on a read-only one of `mounts`; None: unknown."""
-    found = _mount_of(mounts, path)
+    found = find_mount(mounts, path)
     return found and ("ro" in found.options or "ro" in found.super_options)
 
 
-def _mount_of(mounts: Sequence[Mount], path: str) -> Mount | None:
+def find_mount(mounts: Sequence[Mount], path: str) -> Mount | None:
+    """The one of `mounts` that `path`, which has no links, is on; None: unknown."""
     best: Mount | None = None
     for mount in mounts:
         is_longer = best is None or len(mount.point) >= len(best.point)

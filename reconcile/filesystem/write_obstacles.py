@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from posixpath import dirname
 
+from reconcile.filesystem.free_space import left_on, nearest_directory
 from reconcile.filesystem.host_error import FIXES, REASONS, HostError
 from reconcile.filesystem.inode_flags import flag_error
 from reconcile.filesystem.mount import is_mounted_read_only, read_mounts
@@ -29,11 +30,11 @@ class WriteObstacles:
 
     def filling(self, directory: str, size: int) -> HostError | None:
         """Why no file of `size` bytes can be made in `directory`, or where that would be."""
-        return self._in(directory, names=True) or _full(_existing(directory), size)
+        return self._in(directory, names=True) or _full(nearest_directory(directory), size)
 
     def _in(self, directory: str, *, names: bool) -> HostError | None:
         if directory not in self._by_directory:
-            real = os.path.realpath(_existing(directory))
+            real = os.path.realpath(nearest_directory(directory))
             self._by_directory[directory] = (
                 self._read_only(real),
                 self._read_only(real) or _flag(real),
@@ -46,12 +47,6 @@ class WriteObstacles:
         return _not_writable(real, errno.EROFS)
 
 
-def _existing(directory: str) -> str:
-    while not os.path.isdir(directory):
-        directory = dirname(directory)
-    return directory
-
-
 def _flag(path: str) -> HostError | None:
     return flag_error(f"{path} cannot be changed", path)
 
@@ -59,13 +54,8 @@ def _flag(path: str) -> HostError | None:
 def _full(directory: str, size: int) -> HostError | None:
     with suppress(OSError):
         found = os.statvfs(directory)
-        # What is reserved for root is root's to use.
-        blocks, inodes = (
-            (found.f_bfree, found.f_ffree)
-            if os.geteuid() == 0
-            else (found.f_bavail, found.f_favail)
-        )
-        if blocks * found.f_frsize < size or (found.f_files > 0 and inodes == 0):
+        free_bytes, free_inodes = left_on(found)
+        if free_bytes < size or (found.f_files > 0 and free_inodes == 0):
             return _not_writable(directory, errno.ENOSPC)
     return None
 

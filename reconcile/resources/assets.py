@@ -13,6 +13,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, Change, Changes, FieldChange, Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.compress import SUFFIXES, refuse_missing
+from reconcile.filesystem.free_space import NewFile, NewFiles
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionPolicy
@@ -178,6 +179,10 @@ class Assets(Resource):
         for path in (*self.diff.stale, *self.diff.cleared, *self.diff.cleared_folders):
             yield join(self.path, path)
         yield from self.pruned_paths()
+
+    def new_files(self, host: Host, before: Self | None) -> NewFiles:  # noqa: ARG002
+        """What is copied, and the directories; how small a compressed one gets is not known."""
+        return NewFiles(self.path, _new_files((before or self).diff or SyncDiff(), self.source))
 
     def repermitted_paths(self) -> Iterable[str]:
         """What has another owner or mode than declared."""
@@ -471,6 +476,13 @@ class Assets(Resource):
         if self.differing > len(lines):
             lines.append(f"and {self.differing - len(lines)} more")
         return {**self.managed(), **modes, "differences": lines}
+
+
+def _new_files(diff: SyncDiff, source: str) -> Iterator[NewFile]:
+    for copy in diff.copies:
+        original = join(source, copy.source_path) if copy.data is None else ""
+        yield NewFile(0 if copy.encoding else copy.new_size, original)
+    yield from (NewFile(0) for _ in diff.folders)
 
 
 def _is_mounted(path: str, mounted: Sequence[str]) -> bool:

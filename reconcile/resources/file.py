@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from posixpath import dirname
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.dataclass import dataclass
@@ -13,6 +14,7 @@ from reconcile.engine.digest import digest
 from reconcile.engine.model import Action, Change, Finding
 from reconcile.engine.resource import Owner, Ref, Resource
 from reconcile.filesystem.files import LIMIT
+from reconcile.filesystem.free_space import NewFile, NewFiles
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.planned_entry import Entry
 from reconcile.nginx.render.site_config import is_managed, without_config_token
@@ -208,6 +210,12 @@ class File(Resource):
             host.files.set_permissions(
                 self.path, uid=uid, gid=gid, mode=mode, expected=before.inode
             )
+
+    def new_files(self, host: Host, before: Self | None) -> NewFiles | None:  # noqa: ARG002
+        """Its content, where that changes."""
+        if not self.differs_in_content(before):
+            return None
+        return NewFiles(dirname(self.path), (NewFile(len(self.content or b"")),))
 
     def file_data(self, host: Host) -> bytes:  # noqa: ARG002
         """What is written."""

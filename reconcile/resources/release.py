@@ -21,6 +21,7 @@ from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.engine.step_output import StepOutput
 from reconcile.errors import ReconcileError
+from reconcile.filesystem.free_space import NewFile, NewFiles
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import ancestors_top_down
 from reconcile.nginx.running.upstream_switch import UpstreamSwitched
@@ -166,6 +167,14 @@ class Release(Resource):
         for step in self.commands:
             note = "; no rollback undoes it" if step.irreversible else ""
             yield f"run {step.text} (at most {step.timeout_s} s{note})"
+
+    def new_files(self, host: Host, before: Self | None) -> NewFiles | None:  # noqa: ARG002
+        """The source, where it is still to be copied; what the steps write is not known."""
+        if self.is_built(host):
+            return None
+        listing = host.files.release_listing(self.source, self.excluded)
+        sizes = (NewFile(file.signature.size) for file in listing.files)
+        return NewFiles(self.path, sizes, is_recorded=False)
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a folder that others can exchange, as it is before any change. Errors: HostError.
