@@ -164,7 +164,7 @@ def test_an_apply_is_not_judged_by_uploads_that_others_write_meanwhile(
 ) -> None:
     sent: list[Sequence[Probe]] = []
 
-    def send(probes: Sequence[Probe], host: Host) -> tuple[Check, ...]:
+    def send(probes: Sequence[Probe], host: Host, *, timeout_s: float) -> tuple[Check, ...]:
         sent.append(probes)
         return ()
 

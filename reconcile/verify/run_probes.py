@@ -40,6 +40,8 @@ RETRY_S = 5.0
 """How long a bad response may come from a reload in progress, or an app that starts."""
 TIMEOUT_S = 5.0
 """How long one exchange may take."""
+START_TIMEOUT_S = 30.0
+"""How long one may take with an app that was just started, and accepts before it can answer."""
 
 
 @dataclass

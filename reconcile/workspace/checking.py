@@ -26,7 +26,7 @@ from reconcile.verify.failures_before import (
     find_failures,
 )
 from reconcile.verify.recorded_probes import recorded_probes
-from reconcile.verify.run_probes import run_probes
+from reconcile.verify.run_probes import START_TIMEOUT_S, TIMEOUT_S, run_probes
 from reconcile.verify.served_bytes import with_changed
 from reconcile.verify.services import check_services
 from reconcile.workspace.planning import plan_changes
@@ -63,7 +63,9 @@ def verify_sites(
         probes = _without_uploads(probes, workspace)
     written = tuple(_written_paths(changes))
     files = (with_changed(probe, written) for probe in probes if isinstance(probe, FilesProbe))
-    checks = _run(workspace, [*probes, *filter(None, files)], before)
+    is_starting = any(change.ref.kind == "service" for change in changes)
+    timeout_s = START_TIMEOUT_S if is_starting else TIMEOUT_S
+    checks = _run(workspace, [*probes, *filter(None, files)], before, timeout_s)
     services = check_services(_workers(workspace) if sites is None else (), workspace.host)
     return (*unknown, *checks, *services)
 
@@ -90,8 +92,9 @@ def verify_restored(
     before: FailuresBefore = NO_FAILURES,
 ) -> tuple[Check, ...]:
     """Run the probes of the state that the host is in after a rollback."""
-    probes = _of_sites(_restored_probes(workspace), sites)
-    return _run(workspace, _without_uploads(probes, workspace), before)
+    probes = _without_uploads(_of_sites(_restored_probes(workspace), sites), workspace)
+    # The rollback may have started an app again.
+    return _run(workspace, probes, before, START_TIMEOUT_S)
 
 
 def _without_uploads(probes: Sequence[Probe], workspace: Workspace) -> list[Probe]:
@@ -149,10 +152,14 @@ def failures_now(workspace: Workspace, sites: frozenset[str] | None = None) -> F
 
 
 def _run(
-    workspace: Workspace, probes: Sequence[Probe], before: FailuresBefore
+    workspace: Workspace,
+    probes: Sequence[Probe],
+    before: FailuresBefore,
+    timeout_s: float,
 ) -> tuple[Check, ...]:
     asked = as_configured(probes, workspace.host)
-    return before.excuse(run_probes(asked, workspace.host), asked, workspace.host)
+    checks = run_probes(asked, workspace.host, timeout_s=timeout_s)
+    return before.excuse(checks, asked, workspace.host)
 
 
 def _restored_probes(workspace: Workspace) -> Sequence[Probe]:

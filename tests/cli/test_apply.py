@@ -216,6 +216,15 @@ def test_an_app_that_comes_up_with_an_error_of_its_own_takes_everything_back(
     assert before == manifest(demo)
 
 
+def test_an_app_that_needs_long_to_start_is_waited_for(demo: DemoHost, run: Run) -> None:
+    app = Path(demo.root, "app/app.py")
+    app.write_text("import time\ntime.sleep(11)\n" + app.read_text())
+
+    applied = run("apply", "--auto-approve", cwd=demo.root)
+
+    assert 0 == applied.returncode, applied.stderr
+
+
 def test_an_app_that_answered_with_an_error_before_does_not_stop_an_apply(
     applied: DemoHost, run: Run
 ) -> None:
