@@ -15,6 +15,7 @@ from reconcile.cli.options import DetailedExitCode, Json
 from reconcile.cli.terminal import now, show, style
 from reconcile.config.fields.quantities import parse_duration
 from reconcile.errors import ReconcileError
+from reconcile.extras import how_to_add
 from reconcile.fleet.answer import HostAnswer, silent_since
 from reconcile.fleet.apply_rollout import apply_fleet, refuse_other_fleet
 from reconcile.fleet.fleet_documents import FleetDocument, exit_code_of, fleet_document
@@ -277,7 +278,7 @@ def _session(
         from reconcile.fleet.session import open_session
     except ImportError as error:
         raise ReconcileError(
-            "`reconcile fleet` needs pyinfra", str(error), "pip install 'reconcile-host[fleet]'"
+            "`reconcile fleet` needs pyinfra", str(error), how_to_add("fleet")
         ) from None
     with open_session(fleet, limit, names) as session:
         yield session

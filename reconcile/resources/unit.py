@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self
 
 from reconcile.dataclass import dataclass
-from reconcile.engine.model import Change, Finding
+from reconcile.engine.model import Change, Changes, Finding
 from reconcile.engine.resource import Ref, Resource
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.planned_entry import Entry
@@ -22,6 +22,7 @@ from reconcile.resources.common import (
     wrong_kind,
 )
 from reconcile.resources.gunicorn_units import HEADER
+from reconcile.resources.started_program import refuse_missing_program
 from reconcile.system import Host
 from reconcile.system.services.service_undo import record_unit_file
 
@@ -116,8 +117,12 @@ class Unit(Resource):
         return (Finding("socket-moves", "warning", f"{what} app may get 502.", fix=fix),)
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
-        """Refuse an owner that must not be given. Errors: HostError."""
+        """Refuse an owner that must not be given, and a missing program. Errors: ReconcileError."""
         refuse_giving(host, self, changes)
+        concerned = Changes.of(changes).by_ref.keys() & {self.ref, Ref("service", self.unit)}
+        if concerned and self.unit.endswith(".service") and host.services.runs_services:
+            later = [path for change in changes if (path := _filled_by(change))]
+            refuse_missing_program(host.files, self.unit, self.content or "", later)
         return ()
 
     def apply(self, host: Host, before: Self | None) -> None:
@@ -163,6 +168,12 @@ class Unit(Resource):
         folder = self.path.rpartition("/")[0]
         if host.files.stat(folder, follow=True) is None:
             host.files.mkdir(folder, uid=uid, gid=gid, mode=FOLDER_MODE)
+
+
+def _filled_by(change: Change) -> str:
+    """The folder that an apply fills with what no plan has, "" for none."""
+    kind, name = change.ref.kind, change.ref.name
+    return name if kind == "assets" else str(getattr(change.after, "folder", ""))
 
 
 def _left_socket(before: str, after: str) -> str | None:

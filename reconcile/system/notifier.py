@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from reconcile.errors import ReconcileError
+from reconcile.extras import how_to_add
 
 
 class NotSent(ReconcileError):
@@ -25,7 +26,7 @@ def send(urls: Sequence[str], title: str, body: str) -> None:
         raise NotSent(
             "No notification was sent: the package apprise is not installed",
             "",
-            "pip install 'reconcile-host[notify]'",
+            how_to_add("notify"),
         ) from None
     for url in urls:
         with _silence():
