@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -15,29 +14,25 @@ from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.path import is_inside
 from reconcile.nginx.running.old_workers import drain
 from reconcile.resources.gunicorn_units import HEADER
+from reconcile.resources.service_preflight import refuse_missing, refuse_not_enabled, refuse_taken
 from reconcile.system import Host
 from reconcile.system.processes import wait_until
-from reconcile.system.services import ServiceFailed, start_failure_fix
 from reconcile.system.services.service_undo import record_code, record_unit_file
 from reconcile.system.services.start_record import is_changing
 from reconcile.system.services.started_code import CodeChange, CodeSnapshot, StartedCode
 from reconcile.system.services.triggers import stop_service_of
-from reconcile.system.services.unit_files import UNIT_DIRECTORIES
+from reconcile.system.services.unit_files import UNIT_DIRECTORIES, is_local_unit
 from reconcile.system.services.waiting import STABLE_S, wait_until_stable
 from reconcile.system.timers import refuse_unknown_time
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
-    from reconcile.system.services import UnitStatus
+    from reconcile.system.services import ServiceManager, UnitStatus
 
 OLDER = "older"
 NOTHING = "nothing"
 CURRENT = "current"
 CHANGING = "changing"
-NO_UNIT = "the host has no unit of that name"
-_INSTALL = re.compile(rb"^[ \t]*\[Install\]", re.MULTILINE)
-"""Source: systemd.unit(5), "[Install] Section Options"."""
-
 MOST_SHOWN = 1_000
 """Changed files of the code that JSON lists."""
 SIGNS: dict[str, Action] = {"added": "create", "changed": "update", "removed": "delete"}
@@ -47,18 +42,6 @@ RESTARTED_S = 30.0
 
 Role = Literal["app", "worker", "timer", "job"]
 """What serves a site; what of `services` runs always, what starts a job, and that job."""
-
-
-class UnitMissing(ServiceFailed):
-    """A unit cannot be started, because it does not exist or is masked."""
-
-    rule = "service-missing"
-
-
-class UnitTaken(ServiceFailed):
-    """The host has a unit of that name already, which others wrote."""
-
-    rule = "service-name-taken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,55 +184,22 @@ class Service(Resource):
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a unit that does not exist once the plan is done, or that must not be started."""
+        status = host.services.status(self.unit)
         if self.role != "app":
-            self._refuse_taken(host)
+            refuse_taken(host, status)
         concerned = Changes.of(changes).by_ref.keys() & {self.ref, *self._unit_refs(host)}
         if not concerned or not (self.active or self.enabled):
             return ()
-        status = host.services.status(self.unit)
-        if status.masked or not self._will_exist(host, status):
-            raise UnitMissing(
-                what=f"{self.unit} cannot be started",
-                why="it is masked" if status.masked else NO_UNIT,
-                fix=f"{start_failure_fix(status)} Nothing was changed.",
-            )
-        if self.enabled and not status.enabled and not self._can_be_enabled(host, status):
-            raise ServiceFailed(
-                what=f"{self.unit} cannot be enabled",
-                why=f"{self._unit_path(host, status)} has no [Install] section",
-                fix="Add one, with WantedBy=multi-user.target. Nothing was changed.",
-            )
+        refuse_missing(host, status)
+        if self.enabled:
+            refuse_not_enabled(host, status)
         if self.calendar is not None and host.commands.find("systemd-analyze"):
             refuse_unknown_time(host, self.calendar)
         return ()
 
-    def _refuse_taken(self, host: Host) -> None:
-        status = host.services.status(self.unit)
-        if status.fragment_path and not _is_local(host, status):
-            raise UnitTaken(
-                what=f"{self.unit} is a unit of this host already",
-                why=f"its file is {status.fragment_path}, which reconcile did not write",
-                fix="Use another name in `services`. Nothing was changed.",
-            )
-
     def _unit_refs(self, host: Host) -> frozenset[Ref]:
         path = host.services.unit_path(self.unit)
         return frozenset({Ref("unit", path), Ref("file", path)})
-
-    def _will_exist(self, host: Host, status: UnitStatus) -> bool:
-        if status.loaded and not status.fragment_path:
-            return True
-        return host.files.stat(self._unit_path(host, status), follow=True) is not None
-
-    def _unit_path(self, host: Host, status: UnitStatus) -> str:
-        return status.fragment_path or host.services.unit_path(self.unit)
-
-    def _can_be_enabled(self, host: Host, status: UnitStatus) -> bool:
-        """Whether its planned files say when it is to be started at boot."""
-        dropins = host.files.glob(f"{host.services.unit_path(self.unit)}.d/*.conf")
-        paths = (self._unit_path(host, status), *status.dropins, *dropins)
-        texts = (host.files.content(path) for path in paths)
-        return any(found is not None and _INSTALL.search(found[1]) for found in texts)
 
     def apply(self, host: Host, before: Self | None) -> None:
         """Enable and start the unit, or restart it with its new unit file or code."""
@@ -264,11 +214,7 @@ class Service(Resource):
             services.daemon_reload()
         if self.enabled is not None and self.enabled != status.enabled:
             (services.enable if self.enabled else services.disable)(self.unit)
-        if self.role == "job" and status.enabled and not status.is_stopped:
-            # It ran always so far; from now on its timer starts it.
-            services.stop(self.unit)
-            # As a job, which its new unit file makes it, it did not end by itself: a failure.
-            services.forget(self.unit)
+        self._stop_job(services, status)
         if self.active and not status.active:
             # Its own change starts the service again.
             stop_service_of(services, self.unit)
@@ -276,15 +222,31 @@ class Service(Resource):
         elif self.active is False and status.active:
             services.stop(self.unit)
         elif is_outdated or has_new_code:
-            if has_new_code and self.has_managed_unit:
-                # What others wrote may do more before a start than check.
-                services.check_start(self.unit)
-            self._record_restart(host, status, has_new_code=has_new_code and not is_outdated)
-            self._restart(host)
+            self._restart_with(host, status, has_new_code=has_new_code, is_outdated=is_outdated)
         if self.runs is not None:
             services.remember_start(self.unit)
         if code and snapshot:
             self._remember_code(host, status, code, snapshot)
+
+    def _stop_job(self, services: ServiceManager, status: UnitStatus) -> None:
+        if self.role == "job" and status.enabled and not status.is_stopped:
+            # It ran always so far; from now on its timer starts it.
+            services.stop(self.unit)
+            # As a job, which its new unit file makes it, it did not end by itself: a failure.
+            services.forget(self.unit)
+
+    def _restart_with(
+        self, host: Host, status: UnitStatus, *, has_new_code: bool, is_outdated: bool
+    ) -> None:
+        if has_new_code and self.has_managed_unit:
+            # What others wrote may do more before a start than check.
+            host.services.check_start(self.unit)
+        if has_new_code and not is_outdated:
+            record_code(host, status, self.code_folder or "")
+        else:
+            # Its own file may be as it was: an environment file is restored as any other.
+            record_unit_file(host, self.unit)
+        self._restart(host)
 
     def check_stays_up(self, host: Host) -> None:
         """Wait until a worker has run for STABLE_S: what lacks a module ends before."""
@@ -302,13 +264,6 @@ class Service(Resource):
             return False
         code.refuse_moved(status, before.code)
         return bool(code.changed(status))
-
-    def _record_restart(self, host: Host, status: UnitStatus, *, has_new_code: bool) -> None:
-        if has_new_code:
-            record_code(host, status, self.code_folder or "")
-        else:
-            # Its own file may be as it was: an environment file is restored as any other.
-            record_unit_file(host, self.unit)
 
     def _remember_code(
         self, host: Host, status: UnitStatus, code: StartedCode, snapshot: CodeSnapshot
@@ -335,10 +290,10 @@ class Service(Resource):
         # A socket that is still open may have started its service again by then.
         for unit in (self.unit, self._socket, self.unit):
             status = host.services.status(unit)
-            if not status.is_stopped and _is_local(host, status):
+            if not status.is_stopped and is_local_unit(host, status):
                 host.services.stop(unit)
         status = host.services.status(self.unit)
-        if status.enabled and _is_local(host, status):
+        if status.enabled and is_local_unit(host, status):
             host.services.disable(self.unit)
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:
@@ -346,7 +301,7 @@ class Service(Resource):
         unit_files = {Ref("file", f"{folder}/{self.unit}") for folder in UNIT_DIRECTORIES}
         if self.has_managed_unit or unit_files & leaving:
             return ""
-        return "reconcile did not make its unit, so it is not stopped"
+        return "reconcile did not create its unit, so it is not stopped"
 
     def summary(self, action: Action) -> str:
         """What becomes of it: enabled, started, disabled, stopped."""
@@ -420,13 +375,8 @@ def _is_outdated(host: Host, status: UnitStatus) -> bool:
     return found is None or started != digest(found[1])
 
 
-def _is_local(host: Host, status: UnitStatus) -> bool:
-    """Whether its unit file lies where reconcile's do, and not where packages put theirs."""
-    return not status.masked and status.fragment_path == host.services.unit_path(status.unit)
-
-
 def _has_managed_unit(host: Host, status: UnitStatus) -> bool:
     """Whether reconcile wrote its unit file: by the path and the header."""
-    return _is_local(host, status) and host.files.read(status.fragment_path).startswith(
+    return is_local_unit(host, status) and host.files.read(status.fragment_path).startswith(
         HEADER.encode()
     )

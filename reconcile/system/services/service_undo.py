@@ -35,6 +35,15 @@ class UnitUndo(Undo):
         """The unit."""
         return self.unit
 
+    @property
+    def subject(self) -> tuple[str, str]:
+        """The unit: how it was before the first of several effects is restored."""
+        return self.op, self.unit
+
+    def merge_with(self, later: Self) -> Self:  # noqa: ARG002
+        """See `subject`."""
+        return self
+
 
 @undo_record
 @dataclass(frozen=True)
@@ -48,15 +57,6 @@ class ActiveBefore(UnitUndo):
     def stage(self) -> Stage:
         """It is started from its restored file, and the reverse while its file still exists."""
         return Stage.STARTS if self.active else Stage.IN_TURN
-
-    @property
-    def subject(self) -> tuple[str, str]:
-        """The unit."""
-        return self.op, self.unit
-
-    def merge_with(self, later: Self) -> Self:  # noqa: ARG002
-        """How it was before the first of several effects."""
-        return self
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
@@ -89,15 +89,6 @@ class EnabledBefore(UnitUndo):
     def stage(self) -> Stage:
         """It is enabled from its restored file, and the reverse while its file still exists."""
         return Stage.STARTS if self.enabled else Stage.IN_TURN
-
-    @property
-    def subject(self) -> tuple[str, str]:
-        """The unit."""
-        return self.op, self.unit
-
-    def merge_with(self, later: Self) -> Self:  # noqa: ARG002
-        """How it was before the first of several effects."""
-        return self
 
     def remains(self, host: Host) -> str:
         """See `Undo.remains`."""
@@ -133,15 +124,6 @@ class UnitFileBefore(UnitUndo):
         """See `Undo.remains`."""
         was_running = bool(self.unit) and self.active
         return NOT_RUNNING if was_running and host.services.status(self.unit).is_stopped else ""
-
-    @property
-    def subject(self) -> tuple[str, str]:
-        """The unit."""
-        return self.op, self.unit
-
-    def merge_with(self, later: Self) -> Self:  # noqa: ARG002
-        """What ran before the first of several applies."""
-        return self
 
     def undo(self, host: Host) -> str:
         """Restart the unit from the restored file, unless the same process still runs."""
@@ -189,7 +171,7 @@ class CodeBefore(UnitUndo):
             wait_until_stable(host.services, self.unit, STABLE_S)
         except ReconcileError as error:
             return f"{self.unit} does not run: {error.what}; {fix}"
-        return f"{self.unit} runs the code that lies in {self.folder_of_code} now: {fix}"
+        return f"{self.unit} runs the code that is in {self.folder_of_code} now: {fix}"
 
 
 def _running(start: Callable[[str], None], unit: str) -> str:

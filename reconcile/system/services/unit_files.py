@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from posixpath import basename, dirname
+from typing import TYPE_CHECKING
 
 from reconcile.system.services import UNIT_NAME
+
+if TYPE_CHECKING:
+    from reconcile.system import Host
+    from reconcile.system.services import UnitStatus
 
 UNIT_DIRECTORIES = (
     "/etc/systemd/system",
@@ -32,3 +37,8 @@ def unit_of(path: str) -> str:
     is_dropin = path.endswith(".conf") and basename(folder) == f"{unit}.d"
     is_here = is_dropin and dirname(folder) in UNIT_DIRECTORIES
     return unit if is_here and UNIT_NAME.fullmatch(unit) else ""
+
+
+def is_local_unit(host: Host, status: UnitStatus) -> bool:
+    """Whether its unit file lies where reconcile's do, and not where packages put theirs."""
+    return not status.masked and status.fragment_path == host.services.unit_path(status.unit)
