@@ -40,7 +40,7 @@ def adopt_maintenance(
     page = _page_of_503(entry)
     switch = _switch(scope, closing[0]) if len(closing) == 1 else None
     if switch is None or page is None or switch.file == page:
-        what = "what answers 503 is not read as `maintenance`"
+        what = "the rule that returns 503 is not read as `maintenance`"
         fix = "It stays in `extra`; `verify` and `drift` do not know when it closes the site."
         draft.add_note(closing[0].place, what, fix, at)
         return

@@ -134,7 +134,7 @@ def apply_(
       0  all applied and verified
       1  a host could not be reached or read
       3  a host failed, and was rolled back
-      5  the plans, or that of a host, are stale
+      5  the plans, or the plan of one host, are stale
       6  stopped by a limit; the remaining hosts were not contacted
     """
     saved = SavedPlans(plans)

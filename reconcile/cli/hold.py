@@ -34,7 +34,7 @@ def hold(
     reason: Annotated[
         str | None,
         typer.Option(
-            "--reason", metavar="TEXT", help="Why; shown to everyone whom the hold stops."
+            "--reason", metavar="TEXT", help="The reason; shown to everyone whom the hold stops."
         ),
     ] = None,
     release: Annotated[bool, typer.Option("--release", help="End the hold.")] = False,

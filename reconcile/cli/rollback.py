@@ -34,7 +34,7 @@ def rollback(
 ) -> int:
     """Undo the last apply, or one that was interrupted.
 
-    Shows what it will undo and asks first, also about what it cannot undo: irreversible steps of
+    Shows what it will undo and asks first, also about what cannot be undone: irreversible steps of
     releases. A second rollback goes one apply further back; --to undoes several at once.
 
     \b

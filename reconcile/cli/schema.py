@@ -33,7 +33,7 @@ def schema(
 ) -> int:
     """Print the JSON Schema of the YAML or of a command's output.
 
-    An editor uses the first to complete reconcile.yaml.
+    Editors complete and check reconcile.yaml by the first.
 
     \b
     Examples:

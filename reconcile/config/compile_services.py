@@ -154,7 +154,7 @@ def service_findings(context: CompileContext) -> Iterator[Finding]:
                 "warning",
                 f"{variable} of {name} looks like a secret; everybody on the host can read it.",
                 (place,),
-                fix="Write it into a file of root's, and name that in environment_file.",
+                fix="Put it into a file that belongs to root, and set environment_file to it.",
             )
         if entry.schedule and context.facts.service_manager == "process":
             place = str(config.position_of(SECTION, name, "schedule"))

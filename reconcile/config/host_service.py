@@ -75,8 +75,8 @@ class BackgroundService(ConfigEntry):
     )
     environment: dict[EnvironmentName, EnvironmentValue] = Field(
         default={},
-        description="Its variables. Everybody on the host can read them: secrets belong into "
-        "environment_file.",
+        description="Its variables. Everybody on the host can read them: put secrets into"
+        " environment_file.",
         examples=[{"MODE": "production"}],
     )
     environment_file: UnitPath | None = Field(
@@ -86,23 +86,23 @@ class BackgroundService(ConfigEntry):
     )
     writable: tuple[UnitPath, ...] = Field(
         default=(),
-        description="Directories that it may write; all else is read-only for it.",
+        description="Directories that it may write to; everything else is read-only.",
         examples=[["/srv/myapp/instance"]],
     )
     code: Path | None = Field(
         default=None,
-        description="The directory of what its process is made of; a change restarts it.",
+        description="The directory of its code; a change restarts it.",
         examples=["/srv/myapp"],
     )
     moved_from: ServiceKey | None = Field(
         default=None,
-        description="The name that the service had so far; its units pass over.",
+        description="The previous name of the service; its units are kept.",
         examples=["worker"],
     )
     schedule: Calendar | None = Field(
         default=None,
-        description="When it runs, as systemd writes it: daily, or Mon..Fri 03:30; without it, "
-        "it runs always.",
+        description="When it runs, as a calendar of systemd: daily, or Mon..Fri 03:30; by default"
+        " it runs permanently.",
     )
 
     def check(self, loc: Loc, config: Config) -> Iterator[Violation]:

@@ -95,7 +95,7 @@ def _unused(root: YamlNode, used: set[str], file: str) -> Iterator[Diagnostic]:
     section = root.child(SECTION)
     for name, mark in section.keys.items() if section else ():
         if name not in used:
-            message = f"the variable {quote_text(name)} is used nowhere"
+            message = f"the variable {quote_text(name)} is not used"
             yield Diagnostic(file, *mark, message, f"remove it, or use ${{var.{name}}}")
 
 

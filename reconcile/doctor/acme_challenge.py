@@ -100,7 +100,7 @@ def _answer(inspection: HostInspection, name: str, folder: str) -> str | None:
         if answer.kind != "redirect" or not target.endswith(f"{CHALLENGES}{SAMPLE}"):
             return f"nginx answers {answer.status}"
         url = target if "://" in target else f"http://{name}{target}"
-    return "nginx redirects it in a circle"
+    return "nginx redirects it in a loop"
 
 
 def _plain_server(inspection: HostInspection, name: str) -> Server | None:

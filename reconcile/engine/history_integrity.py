@@ -35,7 +35,7 @@ def _broken_links(found: Sequence[HistoryRow | str], ledger: Ledger) -> Iterator
             yield f"row {row.number} does not follow row {number}: one of the two was edited"
         head, number = row.digest, row.number
     if (ledger.serial, ledger.head) != (number, head):
-        yield f"the ledger knows {ledger.serial} rows, and the last one is not row {number}"
+        yield f"the ledger counts {ledger.serial} rows, and the last one is not row {number}"
 
 
 def _unknown_to_journals(found: Sequence[HistoryRow], state: StateDir) -> Iterator[str]:

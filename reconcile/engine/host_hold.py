@@ -48,7 +48,7 @@ def new_hold(user: str, reason: str, until: datetime | None, now: datetime) -> H
         raise ReconcileError(
             "The hold has no usable reason",
             f"a reason is one line of up to {MOST_CHARACTERS} characters",
-            'Use --reason "TEXT": everyone who is kept from applying reads it.',
+            'Use --reason "TEXT": it is shown to everyone whom the hold stops.',
         )
     if until is not None and until <= now:
         raise ReconcileError(

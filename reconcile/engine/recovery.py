@@ -49,7 +49,11 @@ def _finish(journal: Journal, host: Host, on_event: EventHandler) -> Iterator[st
     elif status.phase == "decided":
         journal.finalize()
         yield _announce(
-            on_event, f"The apply of {status.entry.at} had succeeded unrecorded: recorded it."
+            on_event,
+            (
+                f"The apply of {status.entry.at} had succeeded without being recorded; it is"
+                " recorded now."
+            ),
         )
     elif status.phase == "open":
         yield from _finish_open(journal, host, status.entry, on_event)

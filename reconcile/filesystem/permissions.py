@@ -124,6 +124,6 @@ def refuse_unsafe_change(at: PinnedName, pinned: os.stat_result, wanted: Ownersh
     raise HostError(
         what=f"{at.path} was not changed: it belongs to another user,"
         " in a directory that somebody else can write",
-        why="somebody else can have linked or moved it there, and it would be given away",
+        why="somebody else may have linked or moved it there, and would get access to it",
         fix=f"Check it, then remove it, or copy it as the user who should own it: {at.path}",
     )

@@ -46,7 +46,7 @@ class FleetSummary(Document):
     stale: int = Field(description="Changed after they were planned")
     unknown: int = Field(description="With an error, or an answer that cannot be relied on")
     unreachable: int
-    silent: int = Field(description="Without a reading of late: `status` only")
+    silent: int = Field(description="Without a recent reading: `status` only")
     skipped: int = Field(description="Not contacted, as a limit was reached")
 
 

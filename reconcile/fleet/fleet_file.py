@@ -151,7 +151,9 @@ class RolloutSection(ConfigModel):
         description="The steps: percentages or numbers of all hosts, or {tags: […]}, {hosts: […]}.",
         examples=[[{"tags": ["canary"]}, "10%", "100%"]],
     )
-    parallel: int = Field(default=50, ge=1, le=1000, description="Hosts that are asked at once.")
+    parallel: int = Field(
+        default=50, ge=1, le=1000, description="How many hosts are contacted at once."
+    )
     pause: Duration = Field(default=0, description="After each step; then it is verified again.")
     timeout: Duration = Field(
         default=1800, description="The longest that one host may take, with its connection."

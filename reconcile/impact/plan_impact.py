@@ -199,8 +199,8 @@ class _Impact:
         if restart and restart == conflict and not nginx.layout.error_log.startswith("/"):
             yield ReconcileError(
                 what="nginx would ignore the reload",
-                why=f"{conflict}, and its error_log ({nginx.layout.error_log}) is no file in which"
-                " it could report that",
+                why=f"{conflict}, and its error_log ({nginx.layout.error_log}) is not a file, so"
+                " nothing would show that",
                 fix="Give the zone another name, or set error_log to a file. Nothing was changed.",
             )
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from reconcile.dataclass import dataclass
 
 MOST = 5
-BLANK = "what stands for a blank"
+BLANK = "spaces and what replaces them"
 _INVISIBLE = re.compile("[\\s\u00a0\u00ad\u200b-\u200f\u2060\ufeff]+")
 
 

@@ -277,7 +277,7 @@ def _documents(objects: Sequence[dict[str, Any]], name: str) -> Iterator[HostDoc
 
 def _document(found: dict[str, Any], name: str) -> HostDocument:
     if not any(key in found for key in KNOWN):
-        raise ValueError("it is JSON, but no document of a host")
+        raise ValueError("it is JSON, but not a document of a host")
     if found.get("type") == "summary":
         return _apply_document([found])
     # An error knows no host.

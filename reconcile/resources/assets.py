@@ -252,7 +252,7 @@ class Assets(Resource):
         """What is known before the release is made: that its files are copied."""
         if host.files.stat(self.path, follow=True) is None:
             return None
-        removed = ", and what it does not have is removed" if self.prune else ""
+        removed = ", and files that it does not have are removed" if self.prune else ""
         difference = Difference(
             "its files", f"{UNBUILT}{self.built_by} is made{removed}", "source", "update"
         )

@@ -22,7 +22,7 @@ def private_findings(wanted: Assets, out: NotCopied) -> Iterator[Finding]:
         private,
         "file",
         wanted.source,
-        "{was} not published: whoever can have moved it there cannot read it",
+        "{was} not published: a user who may have moved it there cannot read it",
     )
     for note in notes:
         yield Finding(

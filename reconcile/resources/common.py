@@ -174,7 +174,10 @@ def left_out_notes(source: str, out: NotCopied) -> Iterator[str]:
         out.special, "path", source, "{was} not copied: neither a file nor a directory"
     )
     yield from skipped_note(
-        out.private, "file", source, "{was} not copied: who can have put it there cannot read it"
+        out.private,
+        "file",
+        source,
+        "{was} not copied: a user who may have put it there cannot read it",
     )
     yield from skipped_note(
         out.protected, "folder", source, "{was} not copied: users' data is protected"

@@ -109,7 +109,7 @@ class File(Resource):
         return Finding(
             PRIVATE_SOURCE,
             "warning",
-            f"{source} is not published as {self.path}: whoever can have moved it there cannot"
+            f"{source} is not published as {self.path}: a user who may have moved it there cannot"
             " read it",
             (f"{source} belongs to {owner}",),
             f"If it may be public: chmod o+r {shlex.quote(source)}. If not, move it away.",

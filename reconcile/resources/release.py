@@ -165,7 +165,7 @@ class Release(Resource):
     def _to_do(self) -> Iterator[str]:
         yield f"copy {counted(self.files, 'file')} from {self.source}"
         for step in self.commands:
-            note = "; no rollback undoes it" if step.irreversible else ""
+            note = "; a rollback does not undo it" if step.irreversible else ""
             yield f"run {step.text} (at most {step.timeout_s} s{note})"
 
     def new_files(self, host: Host, before: Self | None) -> NewFiles | None:  # noqa: ARG002
@@ -239,7 +239,7 @@ class Release(Resource):
         """Why another release comes into use, or what is left to do."""
         if change.name == "id":
             return "the source, the steps or the environment of the release changed"
-        return "its folder is to be made" if change.name == "steps" else ""
+        return "its folder will be created" if change.name == "steps" else ""
 
     def items(self, field: str) -> Sequence[tuple[Action, str]] | None:
         """What is left to do before it can start."""
@@ -294,7 +294,7 @@ class Release(Resource):
         if untrusted is not None:
             raise HostError(
                 f"{untrusted[0]} can be written by others than root",
-                "whoever can write there could exchange the release",
+                "whoever can write there could replace the release",
                 f"chown root:root {untrusted[0]} && chmod go-w {untrusted[0]}.",
             )
 
@@ -366,7 +366,7 @@ class Release(Resource):
     def _explained(self, error: StepFailed, number: int, log: str) -> StepFailed:
         step = self.commands[number - 1]
         ran = [one for one in self.commands[:number] if one.irreversible]
-        left = "".join(f" `{one.text}` has run, and nothing undoes it." for one in ran)
+        left = "".join(f" `{one.text}` has run, and cannot be undone." for one in ran)
         error.what = f"Step {number} of release {self.id} of {self.site} failed: {step.text}"
         error.fix = (
             f"Correct it, then apply again; {log} has its output."

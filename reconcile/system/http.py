@@ -113,7 +113,9 @@ class HttpClient:
             request = encoded_request(target, path, method, headers, body)
             answer = _exchange(target, request, method, deadline)
         except TimeoutError:
-            answer = HttpAnswer(error="timeout", detail=f"no whole answer within {timeout_s:g} s")
+            answer = HttpAnswer(
+                error="timeout", detail=f"no complete answer within {timeout_s:g} s"
+            )
         except OSError as problem:
             answer = HttpAnswer(error=error_kind(problem), detail=problem.strerror or str(problem))
         return replace(answer, elapsed_ms=round((time.monotonic() - started) * 1000, 1))

@@ -68,7 +68,9 @@ class HttpConnection:
             sock.sendall(encoded_request(self.target, path, "GET", headers, b"", "keep-alive"))
             answer = read_answer(TimedStream(sock, deadline), peer_of(sock), limit)
         except TimeoutError:
-            answer = HttpAnswer(error="timeout", detail=f"no whole answer in {self.timeout_s:g} s")
+            answer = HttpAnswer(
+                error="timeout", detail=f"no complete answer in {self.timeout_s:g} s"
+            )
         except OSError as problem:
             answer = HttpAnswer(error=error_kind(problem), detail=problem.strerror or str(problem))
         if answer.error or len(answer.body) >= limit or not _stays_open(answer):

@@ -34,7 +34,7 @@ def _causes(found: Mismatch, route: Route, path: str, serving: Serving) -> Itera
         yield from _directives(route.scope)
     for name in _CACHE_HEADERS:
         for value in found.response.values(name):
-            yield f"a cache stands between: {name}: {value}"
+            yield f"a cache is in between: {name}: {value}"
     if not serving.is_loaded:
         yield "nginx has not loaded the configuration on the disk: systemctl reload nginx"
 
@@ -61,7 +61,7 @@ def _place(route: Route) -> str:
 def _sibling(found: Mismatch, path: str, serving: Serving) -> Iterator[str]:
     suffix = {str(encoding): suffix for encoding, suffix in SUFFIXES.items()}[found.encoding]
     if serving.host.files.stat(path + suffix, follow=True) is not None:
-        yield f"{path}{suffix} is broken or of another version: make it anew, or remove it"
+        yield f"{path}{suffix} is broken or of another version: create it again, or remove it"
 
 
 def _directives(scope: Scope) -> Iterator[str]:

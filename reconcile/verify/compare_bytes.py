@@ -78,7 +78,7 @@ def _range(start: int, end: int) -> Headers:
 def _difference(response: HttpAnswer, file: DiskFile, start: int, expected: bytes) -> str:
     """How a response differs from the bytes that it should hold, "" where it does not."""
     if response.error:
-        return f"no whole response: {response.detail or response.error}"
+        return f"no complete response: {response.detail or response.error}"
     if response.status not in (200, 206):
         return f"got {response.status}"
     try:

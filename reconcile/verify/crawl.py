@@ -81,7 +81,7 @@ class _Crawl:
         if refusal:
             return Check(name, "skipped", f"{page.status}, as configured: {refusal}")
         if not _is_page(page):
-            return Check(name, "skipped", f"{self.probe.path} is no page: {_in_short(page)}")
+            return Check(name, "skipped", f"{self.probe.path} is not a page: {_in_short(page)}")
         self._follow(url, page)
         if self.wrong:
             return Check(name, "fail", first_few(self.wrong, SHOWN))

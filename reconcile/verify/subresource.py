@@ -31,7 +31,7 @@ _BAD_SCRIPT = ("image/", "audio/", "video/", "text/csv", "text/html")
 def objections(link: PageLink, page_origin: str, response: HttpAnswer) -> Iterator[str]:
     """Why a browser refuses it, or visitors keep it for too long; nothing where all is well."""
     if response.error:
-        yield f"no whole response: {response.detail or response.error}"
+        yield f"no complete response: {response.detail or response.error}"
         return
     if response.status != 200:
         yield f"got {response.status}"

@@ -89,7 +89,7 @@ def test_what_no_key_says_stays_a_directive_and_is_reported(lines: str) -> None:
 
     assert "maintenance" not in site(found)
     assert "return 503" in site(found)["extra"]
-    assert found.told("what answers 503 is not read as `maintenance`")
+    assert found.told("the rule that returns 503 is not read as `maintenance`")
 
 
 def test_a_server_that_is_never_closed_has_no_note() -> None:

@@ -92,7 +92,7 @@ CONTRADICTIONS = {
     ),
     "a prefix of one URL": (
         site("locations: {/x: {role: proxy, strip_prefix: true}}"),
-        "6: /x is one URL and no prefix",
+        "6: /x is a single URL, not a prefix",
     ),
     "a redirect of what is passed on": (
         site("redirects: {/api/: /x/}", "locations:", PROXY % "timeout: 1s"),

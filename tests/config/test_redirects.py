@@ -110,8 +110,8 @@ CONTRADICTIONS = {
     "a target that is no name": (
         site("redirect_from: [a.test]").replace("[shop.test]", "['*.shop.test']"),
         [
-            "6: these names would be redirected to *.shop.test, which is no host name"
-            " (put a plain name first in server_names)"
+            "6: these names would be redirected to *.shop.test, which is not a host name (put a"
+            " plain name first in server_names)"
         ],
     ),
 }

@@ -86,7 +86,7 @@ ERRORS = {
     ),
     "an unused one": (
         a_file("x"),
-        '2: the variable "a" is used nowhere (remove it, or use ${var.a})',
+        '2: the variable "a" is not used (remove it, or use ${var.a})',
     ),
     "one in a key": (
         "version: 1\nvars: {a: /srv/x}\npaths: {'${var.a}': {owner: assets}}",

@@ -21,13 +21,13 @@ SITE = (
     " gzip_static on; brotli_static on; zstd_static always; } }"
 )
 BROKEN = {
-    "empty": (".gz", b"", "is no gzip file (0 bytes)"),
-    "cut off": (".gz", gzip.compress(CSS)[:40], "is no whole gzip file (40 bytes)"),
-    "of another format": (".gz", CSS, "is no whole gzip file"),
-    "empty, for Brotli": (".br", b"", "is no br file (0 bytes)"),
-    "cut off, for Brotli": (".br", brotli.compress(CSS)[:20], "is no whole br file"),
-    "gzip that is called Brotli": (".br", gzip.compress(CSS), "is no whole br file"),
-    "no Zstandard": (".zst", CSS, "is no whole zstd file"),
+    "empty": (".gz", b"", "is not a gzip file (0 bytes)"),
+    "cut off": (".gz", gzip.compress(CSS)[:40], "is not a complete gzip file (40 bytes)"),
+    "of another format": (".gz", CSS, "is not a complete gzip file"),
+    "empty, for Brotli": (".br", b"", "is not a br file (0 bytes)"),
+    "cut off, for Brotli": (".br", brotli.compress(CSS)[:20], "is not a complete br file"),
+    "gzip that is called Brotli": (".br", gzip.compress(CSS), "is not a complete br file"),
+    "no Zstandard": (".zst", CSS, "is not a complete zstd file"),
 }
 
 

@@ -156,7 +156,7 @@ CACHED = {
     ),
     "nginx's own cache": (
         f"location / {{ proxy_cache c; proxy_cache_valid any 1h; {UPSTREAM} }}",
-        "nginx keeps errors of the app for 1h (any)",
+        "nginx caches errors of the app for 1h (any)",
         "proxy_cache_valid any 10s;",
     ),
 }

@@ -120,7 +120,7 @@ ODD = {
     "a#b.css": ("never sent", "a"),
     "css\\app.css": ("turn \\ into /", "app.css"),
     "my%20file.pdf": ("saved with %-escapes", "'my file.pdf'"),
-    "a.pdf ": ("a blank or a dot", "a.pdf"),
+    "a.pdf ": ("a space or a dot", "a.pdf"),
     "a\u200bb.pdf": ("an invisible character", "ab.pdf"),
     os.fsdecode(b"Gr\xf6\xdfe.jpg"): ("not in UTF-8", "Größe.jpg"),
 }
@@ -355,7 +355,7 @@ def test_upload_modes_names_the_mask_that_takes_what_an_acl_grants(media: Path) 
 
     [text] = uploads(media.parent, "077")
 
-    assert "its ACL has r for nginx, and the mask that comes with the mode takes it" in text
+    assert "its ACL grants nginx r, but the mask, which is set by the mode, removes it" in text
 
 
 @only_root

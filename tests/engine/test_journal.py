@@ -204,9 +204,9 @@ class TestARollbackThatFails:
         ),
         (
             lambda rows: rows[2].write_bytes(rows[2].read_bytes().replace(b"root", b"eve!")),
-            "the ledger knows 3 rows, and the last one is not row 3",
+            "the ledger counts 3 rows, and the last one is not row 3",
         ),
-        (lambda rows: rows[2].unlink(), "the ledger knows 3 rows, and the last one is not row 2"),
+        (lambda rows: rows[2].unlink(), "the ledger counts 3 rows, and the last one is not row 2"),
         (lambda rows: rows[1].unlink(), "row 2 is missing before row 3"),
         (lambda rows: rows[1].write_bytes(b"{"), "00000002.json cannot be read"),
     ],

@@ -304,7 +304,7 @@ class TestWhereSomeoneElseMayWrite:
             host.files.set_permissions(f"{media}/roots", uid=WEB, gid=WEB, mode=0o644)
 
         assert before == picture(media)
-        assert "somebody else can have linked or moved it there" in refused.value.why
+        assert "somebody else may have linked or moved it there" in refused.value.why
 
     def test_their_own_file_is_put_right(self, host: Host, media: Path) -> None:
         (media / "theirs").touch(mode=0o600)

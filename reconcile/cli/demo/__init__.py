@@ -48,7 +48,7 @@ def demo(
     \b
     Exit codes:
       0  completed
-      1  error, or a step had another result than expected
+      1  error, or a step did not end as expected
     """
     if stop is not None:
         remove_demo(open_demo(stop))

@@ -47,7 +47,9 @@ def _problem(text: str) -> str:
     problems = [*_date_problems(words), *_time_problems(words)]
     if len(words) == 1 and text not in words and _ZONE.fullmatch(words[0]):
         del words[0]
-    return next(iter([*problems, *(f"{quote_text(word)} is no part of one" for word in words)]), "")
+    return next(
+        iter([*problems, *(f"{quote_text(word)} is not valid in a schedule" for word in words)]), ""
+    )
 
 
 def _date_problems(words: list[str]) -> Iterator[str]:
@@ -82,7 +84,7 @@ def _part_problems(name: str, text: str, least: int, most: int) -> Iterator[str]
             elif every is not None and every <= 0:
                 yield f"the {name} repeats every {match[3]}"
         else:
-            yield f"{quote_text(item)} is no {name}"
+            yield f"{quote_text(item)} is not a valid {name}"
 
 
 Calendar = Annotated[

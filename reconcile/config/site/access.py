@@ -48,10 +48,12 @@ class Access(ConfigModel):
     """Who may in."""
 
     basic: SourcePath | None = Field(
-        default=None, description="An htpasswd file: who has one of its passwords may in."
+        default=None, description="An htpasswd file; its users may access the site."
     )
     allow: tuple[Network, ...] = Field(
-        default=(), description="Addresses and networks that may in.", examples=[["10.0.0.0/8"]]
+        default=(),
+        description="Addresses and networks that are allowed.",
+        examples=[["10.0.0.0/8"]],
     )
     satisfy: Literal["any", "all"] = Field(
         default="any", description="Whether a password or an address is enough, or both are needed."

@@ -100,8 +100,7 @@ class App(ConfigModel):
     )
     code: Path | None = Field(
         default=None,
-        description="The directory of what the process is made of: changed since the process "
-        "started, the service is restarted.",
+        description="The directory of the app's code; a change since the start restarts it.",
         examples=["/srv/myapp"],
     )
     gunicorn: Gunicorn | None = Field(
@@ -109,8 +108,8 @@ class App(ConfigModel):
     )
     release: ReleaseSettings | None = Field(
         default=None,
-        description="Run each version of the app from a folder of its own; the next one is "
-        "started and checked before visitors get to it.",
+        description="Run each version of the app from a separate folder; the next version is"
+        " started and checked before it gets visitors.",
     )
     flask: Flask | None = Field(
         default=None, description="Compare a Flask app's settings (reconcile doctor)."

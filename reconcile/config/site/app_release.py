@@ -66,8 +66,8 @@ class ReleaseSettings(ConfigModel):
     )
     ready: UrlPath | None = Field(
         default=None,
-        description="A path that the new version has to answer with a status below 400 before "
-        "visitors get to it.",
+        description="A path that the new version must answer with a status below 400 before it gets"
+        " visitors.",
         examples=["/healthz"],
     )
     exclude: tuple[ExcludePattern, ...] = Field(

@@ -49,7 +49,8 @@ class FileLocation(ConfigModel):
         default={}, description="Headers of its responses, beside and before those of the site."
     )
     access: Access | None = Field(
-        default=None, description="Who may in, instead of the site's; null opens it."
+        default=None,
+        description="Who is allowed, instead of the site's `access`; null allows everyone.",
     )
     extra: str = Field(default="", description="More nginx directives for this location.")
     rate_limit: RateLimit | None = Field(

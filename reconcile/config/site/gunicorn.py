@@ -157,8 +157,8 @@ class Gunicorn(ConfigModel):
     )
     environment: dict[EnvironmentName, EnvironmentValue] = Field(
         default={},
-        description="Variables of the app. Everybody on the host can read them: secrets belong "
-        "into environment_file.",
+        description="Variables of the app. Everybody on the host can read them: put secrets into"
+        " environment_file.",
         examples=[{"MODE": "production"}],
     )
     environment_file: UnitPath | None = Field(
@@ -195,7 +195,7 @@ def _check_args(loc: Loc, args: tuple[str, ...]) -> Iterator[Violation]:
     for index, (before, word) in enumerate(pairwise(("", *args))):
         is_value = before.startswith("-") and "=" not in before
         if word in ("-", "--") or not (word.startswith("-") or is_value):
-            message = f"{quote_text(word)} is no option"
+            message = f"{quote_text(word)} is not an option"
             yield Violation((*loc, index), message, "begin it with --")
         elif word.startswith("-") and (option := _refused_option(word)):
             yield Violation((*loc, index), f"--{option} is refused here", _REFUSED[option])
@@ -250,7 +250,10 @@ def warn_secrets(site: SiteContext) -> Iterator[Finding]:
                 "warning",
                 f"{name} of {site.name} looks like a secret; everybody on the host can read it.",
                 (str(site.position_of("app", "gunicorn", "environment", name)),),
-                fix="Write it into a file of root's, and name that in gunicorn.environment_file.",
+                fix=(
+                    "Put it into a file that belongs to root, and set gunicorn.environment_file to"
+                    " it."
+                ),
             )
 
 

@@ -94,8 +94,8 @@ class Location(ConfigModel):
     prune: bool = Field(default=False, description="Remove files that are not in the source.")
     keep: Duration | None = Field(
         default=None,
-        description="With prune: how long a file whose name holds a hash of its content stays "
-        "after the source dropped it.",
+        description="With prune: how long to keep a file with a content hash in its name after the"
+        " source dropped it.",
         examples=["7d"],
     )
     precompress: tuple[Encoding, ...] = Field(
@@ -106,12 +106,12 @@ class Location(ConfigModel):
     )
     fallback: FileName | None = Field(
         default=None,
-        description="A file that answers for pages that do not exist, as an app of one page needs.",
+        description="The file to send for paths that do not exist, as a single-page app needs.",
         examples=["index.html"],
     )
     cache_by_name: CacheByName = Field(
         default={},
-        description="Cache policies by the names of files; the first pattern that fits.",
+        description="Cache policies by file name; the first matching pattern is used.",
         examples=[{"*.html": "none"}],
     )
     cors: Cors | None = Field(
@@ -130,7 +130,8 @@ class Location(ConfigModel):
     )
 
     access: Access | None = Field(
-        default=None, description="Who may in, instead of the site's; null opens it."
+        default=None,
+        description="Who is allowed, instead of the site's `access`; null allows everyone.",
     )
     extra: str = Field(default="", description="More nginx directives for this location.")
     rate_limit: RateLimit | None = Field(

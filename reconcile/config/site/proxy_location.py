@@ -51,13 +51,15 @@ class ProxyLocation(ConfigModel):
         default=None, description="The largest request body; by default the site's."
     )
     rate_limit: RateLimit | None = Field(
-        default=None, description="How often one client may ask; beyond it the answer is 429."
+        default=None,
+        description="How many requests one client may send; beyond that the response is 429.",
     )
     headers: ResponseHeaders = Field(
         default={}, description="Headers of its responses, beside and before those of the site."
     )
     access: Access | None = Field(
-        default=None, description="Who may in, instead of the site's; null opens it."
+        default=None,
+        description="Who is allowed, instead of the site's `access`; null allows everyone.",
     )
     extra: str = Field(default="", description="More nginx directives for this location.")
     prevent_destroy: bool = Field(
@@ -82,7 +84,7 @@ def check_proxy_location(
     if key == "/" and site.app and location.upstreams:
         yield Violation(loc, "the location / belongs to the app", "remove one of both upstreams")
     if location.strip_prefix and not key.endswith("/"):
-        yield Violation((*loc, "strip_prefix"), f"{key} is one URL and no prefix")
+        yield Violation((*loc, "strip_prefix"), f"{key} is a single URL, not a prefix")
     if location.timeout == 0:
         yield Violation((*loc, "timeout"), "timeout has to be a second or more")
     yield from check_upstreams((*loc, "upstream"), location.upstreams)

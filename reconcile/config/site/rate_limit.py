@@ -34,7 +34,7 @@ class RateLimit(ConfigModel):
 
     rate: Rate = Field(description="Requests per second or minute: 10r/s, 30r/m.")
     burst: Annotated[int, Field(ge=0, le=100_000)] = Field(
-        default=0, description="How many more may come at once."
+        default=0, description="How many requests may exceed the rate at once."
     )
 
 

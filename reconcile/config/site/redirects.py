@@ -128,7 +128,7 @@ def check_redirects(loc: Loc, name: str, site: Site, config: Config) -> Iterator
 def _check_names(here: Loc, site: Site) -> Iterator[Violation]:
     first = site.server_names[0] if site.server_names else ""
     if site.redirect_from and ("*" in first or first == "_"):
-        message = f"these names would be redirected to {first}, which is no host name"
+        message = f"these names would be redirected to {first}, which is not a host name"
         yield Violation(here, message, "put a plain name first in server_names")
     for index, name in enumerate(site.redirect_from):
         if name in site.server_names:

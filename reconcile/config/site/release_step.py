@@ -39,10 +39,10 @@ class Step(ConfigModel):
     )
     timeout: Duration = Field(default=STEP_TIMEOUT_S, description="How long it may take.")
     irreversible: bool = Field(
-        default=False, description="No rollback undoes what it does, such as a migration."
+        default=False, description="Its effect, such as that of a migration, cannot be rolled back."
     )
     backward_compatible: bool = Field(
-        default=False, description="The previous release works with what it leaves."
+        default=False, description="The previous release still works after this step."
     )
     writable: tuple[UnitPath, ...] = Field(
         default=(), description="Further directories that it may write."

@@ -154,14 +154,15 @@ class Site(ConfigEntry):
     )
     moved_from: Name | None = Field(
         default=None,
-        description="The name that the site had so far; what belongs to it passes over.",
+        description="The previous name of the site; its resources are kept.",
         examples=["shop"],
     )
     prevent_destroy: bool = Field(
         default=False, description="Refuse every plan that would remove it."
     )
     probe_front_page: bool = Field(
-        default=True, description="Check after every apply that the front page is no server error."
+        default=True,
+        description="Check after every apply that the front page is not a server error.",
     )
     probes: tuple[ProbeSettings, ...] = Field(
         default=(), description="Requests to check after every apply."

@@ -83,7 +83,7 @@ def _too_low(
     ]
     move = f", and add it to the app's location ({', '.join(places)})" if places else ""
     return error(
-        f"{mapping} refuses some files of a page: {limit.name} counts each of them.",
+        f"{mapping} rejects some files of a page: {limit.name} counts each of them.",
         f"{limit.place}: {written}",
         f"{zone.place}: {zone.name} {' '.join(zone.args)};",
         effect,
@@ -106,11 +106,11 @@ def _option(directive: Directive, name: str) -> str:
 
 RULE = Rule(
     id="asset-limits",
-    summary="A limit of requests or connections refuses some files of a page.",
+    summary="A request or connection limit rejects some files of a page.",
     severity="error",
     help=(
-        "A limit of the server counts each stylesheet and image, so that a page loads in part. "
-        "Move it into the location of the app."
+        "A limit of the server counts each stylesheet and image, so a page loads only in part. Move"
+        " it into the location of the app."
     ),
     reads=("configuration", "files"),
     check=check,

@@ -68,7 +68,7 @@ def _cached(mapping: LocationMapping, uri: str, route: Route, header: SentHeader
     evidence = f"{header.place}: {header.name}: {header.value}"
     if answer.kind == "file":
         return warning(
-            f"A missing file of {mapping} is answered with {answer.path}, and kept by browsers.",
+            f"A missing file of {mapping} is answered with {answer.path}, which browsers cache.",
             f"GET {uri}: {answer.status or 200}, {answer.path}",
             evidence,
             fix=f"{mapping.scope.directive.place}: end its try_files with =404; then reload nginx.",
@@ -76,7 +76,7 @@ def _cached(mapping: LocationMapping, uri: str, route: Route, header: SentHeader
     what = "the app's errors" if answer.kind == "pass" else f"{answer.status}"
     status = answer.status or "the app decides"
     return warning(
-        f"Errors of {mapping} are kept by browsers and CDNs: {what} with {header.value}.",
+        f"Errors of {mapping} are cached by browsers and CDNs: {what} with {header.value}.",
         f"GET {uri}: {status}",
         f"{evidence} always",
         fix=f"{header.place}: remove `always` from this line, then reload nginx.",
@@ -93,7 +93,7 @@ def _kept_by_nginx(proxy: ProxyLocation) -> Iterator[RuleResult]:
         failing = [status for status in statuses if status == "any" or status[0] in "45"]
         if failing and seconds > ACCEPTABLE_S:
             yield warning(
-                f"nginx keeps errors of the app for {line.args[-1]} ({', '.join(failing)}).",
+                f"nginx caches errors of the app for {line.args[-1]} ({', '.join(failing)}).",
                 _quote_directive(line),
                 proxy.evidence,
                 fix=f"{line.place}: {_shorter(line, failing)} in place of it, then reload nginx.",
@@ -113,11 +113,11 @@ def _quote_directive(line: Directive) -> str:
 
 RULE = Rule(
     id="cached-errors",
-    summary="Browsers, CDNs or nginx keep the answer to a file that was missing for a moment.",
+    summary="Browsers, CDNs or nginx cache the response for a file that was briefly missing.",
     severity="warning",
     help=(
-        "One request during a deployment is enough, and its visitor has a broken page for as "
-        "long as Cache-Control allows. Send caching headers with successful answers only."
+        "One request during a deployment is enough: its visitor has a broken page for as long as"
+        " Cache-Control allows. Send caching headers with successful responses only."
     ),
     reads=("configuration", "files"),
     check=check,

@@ -37,9 +37,9 @@ def _served_store(
             f"the volume {store.volume} gets the image's files only while it is empty: those of a"
             " new image never arrive"
         )
-    what = f"{mapping} serves the store of a container engine, {mapping.path}"
+    what = f"{mapping} serves the storage of a container engine, {mapping.path}"
     is_denied = not walk.can_enter
-    effect = ": nginx may not enter it, 403." if is_denied else "."
+    effect = ": nginx is denied access (403)." if is_denied else "."
     found = (error if is_denied else note)(f"{what}{effect}", *evidence, fix=_fix(mapping, store))
     return caused(found, f"{store.top} {mapping.path}")
 
@@ -58,12 +58,12 @@ def _fix(mapping: LocationMapping, store: ContainerStore) -> str:
 
 RULE = Rule(
     id="container-storage",
-    summary="nginx serves a folder of a container engine's own store.",
+    summary="nginx serves a folder in the storage of a container engine.",
     severity="error",
     help=(
-        "Docker keeps its store closed, for it has the data of every container; and a named "
-        "volume gets the files of the image only while it is empty, so that new ones never "
-        "arrive. Serve a folder of the host."
+        "Docker restricts access to its storage, as it contains the data of all containers; and a"
+        " named volume gets the files of the image only while it is empty, so new ones never"
+        " arrive. Serve a folder of the host."
     ),
     reads=("configuration", "files"),
     check=check,

@@ -181,8 +181,8 @@ RULE = Rule(
     summary="Files are sent with a type that browsers refuse.",
     severity="error",
     help=(
-        "Browsers refuse scripts, styles and fonts whose type is wrong, and the page "
-        "stays without them. Map each ending to its type."
+        "Browsers refuse scripts, styles and fonts whose type is wrong, so the page lacks them. Map"
+        " each ending to its type."
     ),
     reads=("configuration", "files"),
     check=check,

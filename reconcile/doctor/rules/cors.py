@@ -53,8 +53,8 @@ def _check_headers(server: Server, scope: Scope) -> Iterator[RuleResult]:
     yield from refused
     if "$" in every[0].value and not _varies(scope):
         yield note(
-            f"Answers of {where} differ by Origin, and name no Vary: caches send one site the"
-            " header of another.",
+            f"Responses of {where} differ by Origin without `Vary: Origin`: caches send one site"
+            " the header of another.",
             _written(every[0]),
             fix=f"{every[0].place}: add beside it: add_header Vary Origin always; then reload"
             " nginx.",
@@ -93,7 +93,7 @@ def _check_origins(where: str, scope: Scope, every: list[AddedHeader]) -> Iterat
     is_logged_in = any(one.value == "true" for one in sent)
     if allowing.value in ("$http_origin", "${http_origin}") and is_logged_in:
         yield warning(
-            f"{where} lets every site read what a visitor is logged in for.",
+            f"{where} lets every site read the private data of logged-in visitors.",
             evidence,
             f"{sent[0].place}: add_header {sent[0].name} {sent[0].value};",
             fix=f"{allowing.place}: choose the origins by a map of $http_origin in the http block.",
@@ -111,7 +111,7 @@ def _without_always(where: str, scope: Scope, allowing: AddedHeader) -> RuleResu
     limit = body_limit(scope)
     too_large = f"an upload over {limit} bytes (413)" if scope.handler and limit else "a 404"
     return note(
-        f"Errors of {where} look like failures of CORS to other sites.",
+        f"To other sites, errors of {where} look like CORS failures.",
         f"{_written(allowing)} without always: {too_large} has no such header",
         fix=f"{allowing.place}: add_header {allowing.name} {allowing.value} always;",
     )
@@ -144,11 +144,11 @@ def _sent_twice(inspection: HostInspection, proxy: ProxyLocation) -> Iterator[Ru
 
 RULE = Rule(
     id="cors",
-    summary="Browsers refuse answers for their Access-Control-Allow-Origin header.",
+    summary="Browsers refuse responses because of their Access-Control-Allow-Origin header.",
     severity="error",
     help=(
-        "A browser takes one such header with one origin, or * without credentials. nginx adds "
-        "it to errors only with always; without, a 413 or 404 looks like a failure of CORS."
+        "A browser accepts one such header with one origin, or * without credentials. nginx adds it"
+        " to errors only with `always`; without that, a 413 or 404 looks like a CORS failure."
     ),
     reads=("configuration", "requests"),
     check=check,

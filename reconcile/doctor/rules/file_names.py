@@ -22,7 +22,7 @@ from reconcile.wording import counted, first_few
 ENOENT, ENOTDIR = 2, 20
 MAX_LINES = 200
 _UNREACHABLE = {
-    "?": "what follows a ? in a URL is no part of the path",
+    "?": "what follows a ? in a URL is not part of the path",
     "#": "what follows a # in a URL is never sent",
     "\\": "browsers turn \\ into /",
 }
@@ -61,7 +61,8 @@ def _missed(
     if found:
         path, (near, line) = next(reversed(found.items()))
         yield warning(
-            f"{counted(len(found), 'requested file')} of {mapping.path} exist by another spelling.",
+            f"{counted(len(found), 'requested file')} of {mapping.path} exist with another"
+            " spelling.",
             f"requested: {path}",
             f"on the disk: {near.path} (differs in {near.differs})",
             line,
@@ -115,11 +116,11 @@ def _oddity(name: str) -> str:
     if _ESCAPE.search(name):
         return "saved with %-escapes: a link needs %25 for each %"
     if unicodedata.normalize("NFC", name) != name:
-        return "letters and accents apart (NFD, as macOS saves them), which links mostly are not"
+        return "with separate accents (NFD, as macOS saves them), which links rarely have"
     if _INVISIBLE.search(name.replace(" ", "")):
         return "with an invisible character"
     if name != name.strip(" .") and not name.startswith("."):
-        return "with a blank or a dot at its end, which people and Windows leave out"
+        return "with a space or a dot at its end, which people and Windows leave out"
     return ""
 
 
@@ -144,12 +145,12 @@ def _is_bytes(name: str) -> bool:
 
 RULE = Rule(
     id="file-names",
-    summary="A file is requested by another spelling than it has.",
+    summary="A file is requested with another spelling than it has.",
     severity="warning",
     help=(
-        "On Linux names are bytes: case, Unicode form, blanks and %-escapes count, so that a "
-        "link works on the developer's machine and is 404 on the server. Rename the file, or "
-        "correct the link."
+        "On Linux names are bytes: case, Unicode form, spaces and %-escapes count, so a link works"
+        " on the developer's machine and is 404 on the server. Rename the file, or correct the"
+        " link."
     ),
     reads=("configuration", "files", "logs"),
     check=check,

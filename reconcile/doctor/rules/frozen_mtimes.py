@@ -46,8 +46,8 @@ def _unnoticed(mapping: LocationMapping, frozen: list[Item]) -> RuleResult:
     when = datetime.fromtimestamp(seconds, UTC)
     path = quote(mapping.path)
     return warning(
-        f"{counted(len(frozen), 'file')} in {mapping.path} keep their time when they change:"
-        " browsers may keep an old one for ever.",
+        f"{counted(len(frozen), 'file')} in {mapping.path} keep their modification time when they"
+        " change: browsers may keep an old version forever.",
         f"{when:%Y-%m-%d %H:%M:%S} UTC: {first_few([item.path for item in frozen])}",
         f'{mapping.prefix}{first.path}: ETag "{seconds:x}-{first.stat.size:x}" is its time and'
         " size; a change of the same length gets 304",
@@ -58,7 +58,7 @@ def _unnoticed(mapping: LocationMapping, frozen: list[Item]) -> RuleResult:
 
 RULE = Rule(
     id="frozen-mtimes",
-    summary="Changed files keep their time, so that browsers keep the old ones.",
+    summary="Changed files keep their modification time, so browsers keep the old versions.",
     severity="warning",
     help=(
         "nginx compares time and size: a build that gives each file the time 1970 or 1980 hides "

@@ -1,4 +1,4 @@
-"""A hold keeps every apply from this host."""
+"""A hold blocks every apply on this host."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 RULE = Rule(
     id="hold",
-    summary="A hold keeps every apply from this host.",
+    summary="A hold blocks every apply on this host.",
     severity="note",
     help=(
-        "A person has put the host on hold, so that pending changes and drift stay until the hold "
-        "expires or is released."
+        "Somebody put the host on hold: pending changes and drift stay until the hold expires or is"
+        " released."
     ),
     reads=("files",),
     check=check,

@@ -98,7 +98,7 @@ def _leading_out(
 
 def _lost(proxy: ProxyLocation, prefix: str, lost: list[str]) -> RuleResult:
     return error(
-        f"The app below {prefix} of {proxy.server.names[0]} leads visitors out of it.",
+        f"The app below {prefix} of {proxy.server.names[0]} sends visitors to URLs outside of it.",
         *lost[:3],
         f"{proxy.evidence} strips {prefix}",
         fix=_fix(proxy, prefix),
@@ -107,7 +107,7 @@ def _lost(proxy: ProxyLocation, prefix: str, lost: list[str]) -> RuleResult:
 
 def _unannounced(proxy: ProxyLocation, prefix: str) -> RuleResult:
     return note(
-        f"The app below {prefix} of {proxy.server.names[0]} does not learn of its prefix.",
+        f"The app below {prefix} of {proxy.server.names[0]} does not know its prefix.",
         f"{proxy.evidence} strips {prefix}, and no X-Forwarded-Prefix names it",
         fix=_fix(proxy, prefix),
     )
@@ -128,11 +128,11 @@ def _header(prefix: str) -> str:
 
 RULE = Rule(
     id="lost-prefix",
-    summary="An app below a prefix leads its visitors out of it.",
+    summary="An app below a prefix sends visitors to URLs outside of it.",
     severity="error",
     help=(
-        "A proxy_pass with a path strips the prefix, and an app that does not learn of it makes "
-        "links and redirects without. Announce the prefix, and let the app use it."
+        "A proxy_pass with a path strips the prefix, and an app that does not know it creates links"
+        " and redirects without it. Pass the prefix on, and let the app use it."
     ),
     reads=("configuration", "requests"),
     check=check,

@@ -71,9 +71,9 @@ RULE = Rule(
     summary="The sandbox of nginx's unit hides a folder that it serves.",
     severity="error",
     help=(
-        "ProtectHome=, InaccessiblePaths=, TemporaryFileSystem= and PrivateTmp= give nginx "
-        "another view of the disk than a shell has, so that no chmod helps. Show it this one "
-        "folder, or serve another."
+        "ProtectHome=, InaccessiblePaths=, TemporaryFileSystem= and PrivateTmp= give nginx another"
+        " view of the disk than a shell has, so chmod does not help. Make this folder visible to"
+        " it, or serve another one."
     ),
     reads=("configuration", "files", "processes", "units"),
     check=check,

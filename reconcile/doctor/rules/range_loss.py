@@ -69,8 +69,8 @@ def _without_ranges(
 ) -> RuleResult:
     evidence, fix = cause
     return warning(
-        f".{ending} files of {mapping} are sent without ranges: films cannot be wound, downloads"
-        " not continued.",
+        f".{ending} files of {mapping} are sent without ranges: players cannot seek, downloads"
+        " cannot be resumed.",
         f"{mapping.prefix}{files[0]} is {kind}",
         evidence,
         fix=fix,
@@ -79,11 +79,11 @@ def _without_ranges(
 
 RULE = Rule(
     id="range-loss",
-    summary="Films, sounds and downloads are sent without ranges.",
+    summary="Video, audio and downloads are sent without ranges.",
     severity="warning",
     help=(
-        "What is compressed on the fly has no length and no ranges: players cannot jump, and "
-        "downloads start again. Leave out of gzip_types what is compressed already."
+        "A response that is compressed on the fly has no length and no ranges: players cannot seek,"
+        " and downloads restart. Keep types that are already compressed out of gzip_types."
     ),
     reads=("configuration", "files"),
     check=check,

@@ -53,8 +53,8 @@ RULE = Rule(
     summary="A service of the YAML does not run, or its scheduled run failed.",
     severity="error",
     help=(
-        "What runs beside the web process (mail, images, cleaning up) is not done meanwhile; "
-        "visitors notice it late. Its log has the reason."
+        "Background work (mail, images, cleanup) is not done, which visitors notice late. The log"
+        " of the service has the reason."
     ),
     reads=("logs", "processes", "units"),
     check=check,

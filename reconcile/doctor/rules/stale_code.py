@@ -1,4 +1,4 @@
-"""An app or a service runs older code than what lies on the disk."""
+"""An app or a service runs older code than the disk contains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _check_code(inspection: HostInspection, watched: WatchedCode) -> Iterator[Ru
     if changed:
         files = first_few([f"{one.path} ({one.what})" for one in changed])
         yield warning(
-            f"{watched.unit} runs older code than what lies in {folder}.",
+            f"{watched.unit} runs older code than {folder} contains.",
             f"since it started{_moment(status.started_at)}: {files}",
             f"{watched.place}: code",
             fix="Apply again, which restarts it and checks it: reconcile apply",
@@ -44,11 +44,11 @@ def _moment(seconds: float | None) -> str:
 
 RULE = Rule(
     id="stale-code",
-    summary="An app or a service runs older code than what lies on the disk.",
+    summary="An app or a service runs older code than the disk contains.",
     severity="warning",
     help=(
-        "A process runs the code that it was started with, beside files and templates of the new "
-        "version: pages name assets that are gone. Restart it."
+        "A process keeps the code that it was started with, while files and templates are already"
+        " new: pages link to assets that no longer exist. Restart it."
     ),
     reads=("files", "processes", "units"),
     check=check,

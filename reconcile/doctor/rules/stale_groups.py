@@ -99,11 +99,11 @@ def _moment(seconds: float) -> str:
 
 RULE = Rule(
     id="stale-groups",
-    summary="A process runs without a group that its user was given since.",
+    summary="A process lacks a group that its user got after it started.",
     severity="error",
     help=(
-        "A process gets its groups when it starts. Reload nginx, or restart the app, in place "
-        "of opening the files to everybody."
+        "A process gets its groups when it starts. Reload nginx, or restart the app, instead of"
+        " opening the files to everybody."
     ),
     reads=("configuration", "files", "processes", "units"),
     check=check,

@@ -78,14 +78,16 @@ def _compared(inspection: HostInspection, mapping: LocationMapping, path: str) -
     data = files.read(f"{mapping.path}/{path}", MAX_BYTES)
     encoding = _ENCODINGS["." + path.rpartition(".")[2]]
     if not data:
-        return _BadCopy(path, f"is no {encoding} file (0 bytes)", is_broken=True)
+        return _BadCopy(path, f"is not a {encoding} file (0 bytes)", is_broken=True)
     if encoding not in DECODERS:
         return None
     original = files.read(f"{mapping.path}/{path.rpartition('.')[0]}", MAX_BYTES)
     try:
         is_same = DECODERS[encoding](data, len(original) + 1) == original
     except ValueError:
-        return _BadCopy(path, f"is no whole {encoding} file ({len(data)} bytes)", is_broken=True)
+        return _BadCopy(
+            path, f"is not a complete {encoding} file ({len(data)} bytes)", is_broken=True
+        )
     return None if is_same else _BadCopy(path, "has other content than its original")
 
 

@@ -74,7 +74,7 @@ def _closed_inside(inspection: HostInspection, path: str, effect: str) -> Iterat
     if closed:
         yield error(
             f"nginx ({worker.name}) cannot write to {first_few(closed)}: {effect}.",
-            "a worker of another user has made them",
+            "workers of another user created them",
             fix=f"chown -R {worker.name} {quote(path)}",
         )
 

@@ -184,7 +184,7 @@ def _check_chain(
         if is_alone and (place := tls.issuer_url(last)):
             yield warning(
                 f"{pair.certificate} has no intermediate certificate: programs, and browsers that"
-                " have not met its issuer, reject it.",
+                " do not know its issuer, reject it.",
                 f"it was issued by {last.issuer.rfc4514_string()}, see {place}",
                 pair.evidence,
                 fix="Use fullchain.pem, not cert.pem: the site's certificate and its issuer's.",

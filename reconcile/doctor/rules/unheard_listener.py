@@ -62,7 +62,7 @@ def _closed(inspection: HostInspection, listen: Listen, names: list[str]) -> Rul
     return error(
         f"nginx does not listen on {listen.address}: {first_few(names)} cannot be reached there.",
         f"{listen.place}: listen {listen.address}",
-        "no socket of the running nginx has that address: a reload failed, or was never made",
+        "no socket of the running nginx has that address: a reload failed, or was never done",
         *refused[-1:],
         fix=_fix(inspection),
     )
@@ -83,8 +83,8 @@ RULE = Rule(
     summary="nginx does not listen on an address of its configuration.",
     severity="error",
     help=(
-        "A reload that cannot bind an address goes on with the old sockets, and reports it in "
-        "the error log alone. Visitors over that address, often IPv6, get nothing."
+        "A reload that cannot bind an address keeps the old sockets, and reports it only in the"
+        " error log. Visitors over that address, often IPv6, get nothing."
     ),
     reads=("configuration", "logs", "processes"),
     check=check,

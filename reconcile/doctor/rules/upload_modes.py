@@ -85,10 +85,10 @@ def _by_temporary_files(
         return
     opened = next(item for item in own if item not in closed)
     masked = [item for item in closed if item.acl]
-    why = "; its ACL has r for nginx, and the mask that comes with the mode takes it"
+    why = "; its ACL grants nginx r, but the mask, which is set by the mode, removes it"
     yield error(
-        f"{counted(len(closed), 'upload')} in {mapping.path} are closed to nginx, others of the"
-        " same user are not: these were temporary files, and renamed.",
+        f"{counted(len(closed), 'upload')} in {mapping.path} cannot be read by nginx, unlike"
+        " others of the same user: they were temporary files and were renamed.",
         f"{closed[0].path} has mode {closed[0].stat.mode & 0o777:04o}, {opened.path}"
         f" {opened.stat.mode & 0o777:04o}{why if masked else ''}",
         f"403: {first_few([item.path for item in closed])}",
@@ -112,12 +112,12 @@ def _fix(mapping: LocationMapping, worker: Account) -> str:
 
 RULE = Rule(
     id="upload-modes",
-    summary="nginx cannot read new uploads, whatever is done about the old ones.",
+    summary="nginx cannot read new uploads, even after the old ones are fixed.",
     severity="error",
     help=(
-        "The umask of the app, or temporary files that it renames, give each new upload a mode "
-        "that keeps nginx out, so that a chmod helps until the next one. Give the folder a "
-        "default ACL, or set the mode in the app."
+        "The umask of the app, or temporary files that it renames, give each new upload a mode that"
+        " denies nginx access, so a chmod helps only until the next one. Give the folder a default"
+        " ACL, or set the mode in the app."
     ),
     reads=("configuration", "files", "processes", "units"),
     check=check,

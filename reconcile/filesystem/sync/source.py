@@ -246,13 +246,13 @@ def _is_private_folder(found: os.stat_result, writable: os.stat_result) -> bool:
 def _private_file(path: str) -> HostError:
     return HostError(
         what=f"{path} was not published",
-        why="somebody else has put it there, and cannot read it",
+        why="another user put it there, and cannot read it",
         fix="If it may be public: chmod o+r. If not, move it out of the source.",
     )
 
 
 def _private_folder() -> UnsafePath:
     return UnsafePath(
-        "somebody else can have moved it there, and could not read it before",
+        "another user may have moved it there, and could not read it before",
         "If it may be published, let everybody enter it: chmod o+rx.",
     )

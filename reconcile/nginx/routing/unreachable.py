@@ -87,7 +87,7 @@ def _behind_regex(locations: Sequence[Scope]) -> Iterator[Unreachable]:
         same = known.setdefault((one.modifier, one.name), one)
         greedy = next((r for r in regexes[:number] if _takes_all(r)), None)
         if same is not one:
-            yield _location(one, f"{same} stands before, at {same.directive.place}")
+            yield _location(one, f"{same} comes first, at {same.directive.place}")
         elif greedy:
             yield _location(one, _takes_all_text(greedy))
     for greedy in [one for one in regexes if _takes_all(one)][:1]:

@@ -262,7 +262,7 @@ def test_a_foreign_service_stays(debian: DebianHost) -> None:
         """,
     )
 
-    assert "reconcile did not make its unit, so it is not stopped" == why
+    assert "reconcile did not create its unit, so it is not stopped" == why
     assert "active" == debian.run("systemctl", "is-active", "nginx").stdout.strip()
 
 
