@@ -63,9 +63,17 @@ class ChecklistItem:
         return f"{self.row.removeprefix('CL')}. {CHECKLIST[self.row]}"
 
 
-def checklist_item(site: str, row: str, evidence: BoxEvidence) -> ChecklistItem:
-    """Failed, unknown or passed, in this order; without any evidence it is skipped."""
+def checklist_item(
+    site: str, row: str, evidence: BoxEvidence, *, is_declared: bool = True
+) -> ChecklistItem:
+    """Failed, unknown or passed, in this order; without any evidence it is skipped.
+
+    So is what the YAML leaves to the app, with what to add if nginx should do it.
+    """
     name = _check_name(site, row)
+    if evidence.failed and not is_declared:
+        fix = f"Add /static/ to sites.{site}.locations to let nginx serve the files"
+        return ChecklistItem(row, Check(name, "skipped", _join_sentences((*evidence.failed, fix))))
     if evidence.failed:
         return ChecklistItem(row, Check(name, "fail", _join_sentences(evidence.failed)))
     if evidence.unknown:
@@ -143,7 +151,9 @@ def _item(
         return ChecklistItem(
             row, Check(_check_name(site, row), "skipped", _join_sentences(skipped))
         )
-    return checklist_item(site, row, _row_evidence(row, inspections) + probe_evidence(probed))
+    is_declared = row != "CL8" or bool(inspections.of("static").declared.locations)
+    evidence = _row_evidence(row, inspections) + probe_evidence(probed)
+    return checklist_item(site, row, evidence, is_declared=is_declared)
 
 
 class _SiteInspections:

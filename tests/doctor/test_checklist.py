@@ -108,6 +108,17 @@ def test_a_failed_probe_opens_the_box_that_it_proves(
     assert rows == {row: check.status for row, checks in found.items() for check in checks}
 
 
+def test_static_files_that_the_yaml_leaves_to_the_app_are_no_failure() -> None:
+    said = rule_evidence(Diagnosis("web1", (error("/static/ reaches the app.", fix=""),), (), 1))
+
+    item = checklist_item("shop", "CL8", said, is_declared=False)
+
+    assert ("skipped", "/static/ reaches the app; Add /static/ to sites.shop.locations") == (
+        item.check.status,
+        item.check.detail.partition(" to let")[0],
+    )
+
+
 def test_the_boxes_of_a_site_are_about_its_own_locations() -> None:
     own = declaration(load_bytes(YAML, "reconcile.yaml")).of_site("blog")
 

@@ -74,8 +74,6 @@ class RecipeHost:
         self.host.put_tree(FILES / "deploy", DEPLOY)
         self.host.put_tree(FILES / "app", f"{DEPLOY}/app")
         self.host.put_tree(FILES / "app", "/srv/myapp")
-        # An app with static files that no location serves is an error of the guide's checklist.
-        self.host.run("rm", "-r", "/srv/myapp/static")
         for path, text in SERVED.items():
             if path in self.yaml or f"dir: {Path(path).parent}" in self.yaml:
                 self.host.write(path, text)
