@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,10 @@ from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.engine.selection import Selection
 from reconcile.errors import ReconcileError
 from reconcile.workspace import Workspace
+from reconcile.workspace.applying import ApplyOptions, apply_plan, locked
 from reconcile.workspace.planning import plan_changes
 from tests.support.command import COMMAND
-from tests.support.image import Image
+from tests.support.image import UNCHECKED, Image
 
 pytestmark = pytest.mark.process
 
@@ -85,6 +88,34 @@ class TestScope:
         assert "no_changes" == image.apply(scoped(image, "blog"))
         with pytest.raises(ReconcileError, match="declares nothing"):
             image.apply(scoped(image, "shop"))
+
+    @pytest.mark.parametrize(
+        ("options", "refusal"),
+        [
+            # Three of nine; of both scopes they are less than a tenth.
+            (replace(UNCHECKED, max_delete_share=0.2), "removes or releases 3 of 9 owned"),
+            (replace(UNCHECKED, max_delete_share=0.5), ""),
+            (replace(UNCHECKED, max_deletes=2), "the limit is 2"),
+            (replace(UNCHECKED, max_deletes=3), ""),
+        ],
+    )
+    def test_limits_compare_a_scope_with_itself(
+        self, image: Image, options: ApplyOptions, refusal: str
+    ) -> None:
+        many = "".join(f"  {image.root}/many/{n}: {{content: a}}\n" for n in range(36))
+        both = "".join(f"  {image.root}/few/{n}: {{content: a}}\n" for n in range(6))
+        image.apply(scoped(image, "large", many))
+        image.apply(scoped(image, "small", both))
+        less = scoped(image, "small", "\n".join(both.splitlines()[:3]) + "\n")
+
+        with (
+            pytest.raises(ReconcileError, match=refusal) if refusal else nullcontext(),
+            locked(less, "reconcile apply") as current,
+        ):
+            apply_plan(current, plan_changes(current), "reconcile apply", options=options)
+
+        assert bool(refusal) == (image.root / "few" / "5").exists()
+        assert 36 == len(list((image.root / "many").iterdir()))
 
     def test_a_file_without_a_scope_is_a_scope_of_its_own(self, image: Image) -> None:
         image.apply(scoped(image, "", shop=8001))

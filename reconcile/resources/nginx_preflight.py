@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.planned_entry import ABSENT, Entry
-from reconcile.nginx.render.site_config import extra_line
 from reconcile.nginx.running.config_test import ConfigTest, NginxRejected
 from reconcile.nginx.running.listen_check import check_listens
-from reconcile.nginx.running.loaded_config import find_running, real_path
+from reconcile.nginx.running.loaded_config import find_running
 from reconcile.nginx.server_name_conflicts import name_conflicts
-from reconcile.resources.file import File
-from reconcile.resources.symlink import Symlink
+from reconcile.resources.rejected_config import with_places
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Change
     from reconcile.nginx.model.config_tree import ConfigTree
     from reconcile.nginx.running.discover import NginxInstallation
-    from reconcile.system import Host
 
 
 class ServerNameTaken(ReconcileError):
@@ -43,7 +39,7 @@ def check_planned(
     try:
         validated = stage.validate()
     except NginxRejected as refused:
-        raise _with_yaml_position(host, refused, changes) from None
+        raise with_places(host, refused, changes, stage.tree) from None
     _refuse_taken_names(validated.tree)
     if host.services.runs_services:
         now = find_running(nginx)
@@ -58,25 +54,6 @@ def planned_entries(changes: Sequence[Change]) -> Iterator[tuple[str, Entry]]:
             yield change.ref.name, ABSENT
         elif change.after is not None and (entry := change.after.planned_entry()) is not None:
             yield change.ref.name, entry
-
-
-def _with_yaml_position(
-    host: Host, refused: NginxRejected, changes: Sequence[Change]
-) -> NginxRejected:
-    """The same error, with the position in the YAML that its line comes from."""
-    links = {c.after.path: c.after.target for c in changes if isinstance(c.after, Symlink)}
-    path = links.get(refused.file) or (real_path(host, refused.file) if refused.file else "")
-    for change in changes:
-        if change.ref == Ref("file", path) and change.positions:
-            refused.fix = f"Correct {_position_in_yaml(change, refused.line)}. Nothing was changed."
-    return refused
-
-
-def _position_in_yaml(change: Change, line: int) -> str:
-    places = " and ".join(str(place) for place in change.positions)
-    content = change.after.content if isinstance(change.after, File) else None
-    number = extra_line(content or b"", line)
-    return f"line {number} of `extra` of the site at {places}" if number else places
 
 
 def _refuse_taken_names(tree: ConfigTree) -> None:

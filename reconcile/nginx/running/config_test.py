@@ -33,11 +33,14 @@ _DEATH = "nginx was killed by signal {}, as happens with files that include each
 
 
 class NginxRejected(ReconcileError):
-    """Nginx rejects a configuration; `file` and `line` are the position that it reports."""
+    """Nginx rejects a configuration; `file` and `line` are the position that it reports.
 
-    def __init__(self, what: str, error: NginxError, fix: str) -> None:
+    `is_planned`: because of the plan; without it, nginx accepts the configuration.
+    """
+
+    def __init__(self, what: str, error: NginxError, fix: str, *, is_planned: bool = True) -> None:
         super().__init__(what, error.message, fix)
-        self.file, self.line = error.file, error.line
+        self.file, self.line, self.is_planned = error.file, error.line, is_planned
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ class ConfigTest:
                 what=f"the existing nginx configuration is already invalid: {error.position}",
                 error=error,
                 fix=f"Fix {error.position}, then run this again. Nothing was changed.",
+                is_planned=False,
             )
         at = f" at {error.position}" if error.file else ""
         return NginxRejected(
