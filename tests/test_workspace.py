@@ -18,9 +18,10 @@ from reconcile.engine.selection import Selection
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
-from reconcile.workspace.applying import locked, roll_back
+from reconcile.workspace.applying import locked
 from reconcile.workspace.checking import verify_sites
 from reconcile.workspace.planning import plan_changes, replan
+from reconcile.workspace.rolling_back import roll_back
 from tests.support.image import Image
 
 pytestmark = pytest.mark.process

@@ -117,7 +117,7 @@ def _write_bundle(
         f"  {len(text.encode(errors='replace')):>9,} bytes  {printable(name)}"
         for name, text in texts.items()
     ]
-    show("\n".join(["The bundle holds, without secrets as far as they are known:", *lines]))
+    show("\n".join(["The bundle contains, without known secrets:", *lines]))
     if is_interactive():
         confirm("this bundle")
     write_user_file(path, archive(texts), mode=0o600)

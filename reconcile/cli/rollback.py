@@ -18,8 +18,9 @@ from reconcile.engine.rollback_plan import RollbackPlan, plan_rollback
 from reconcile.errors import ExitCode, ReconcileError
 from reconcile.output.apply_history import rollback_preview, rollback_question, site_warning
 from reconcile.workspace import Workspace
-from reconcile.workspace.applying import Rollback, locked, roll_back
+from reconcile.workspace.applying import locked
 from reconcile.workspace.confirming import stop_waiting_if_undone
+from reconcile.workspace.rolling_back import Rollback, roll_back
 
 
 def rollback(

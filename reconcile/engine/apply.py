@@ -314,7 +314,7 @@ def _not_rolled_back(error: ReconcileError, prevented: str) -> ReconcileError:
     return ReconcileError(
         error.what,
         "\n".join(filter(None, (error.why, f"It was not rolled back: {prevented}."))),
-        "Correct the app, then apply again. If the release before works with what was left:"
+        "Correct the app, then apply again. If the previous release works with what was left:"
         " reconcile rollback",
     )
 

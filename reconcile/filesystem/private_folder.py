@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from posixpath import join
 
+from reconcile.filesystem.flock import try_flock
 from reconcile.filesystem.host_error import HostError, explained
 from reconcile.filesystem.safe_path import closing
 
@@ -69,7 +70,7 @@ class PrivateFolders:
             fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             fcntl.flock(fd, fcntl.LOCK_SH)
             if _is_at(fd, lock):
-                if not os.path.isdir(path) and _try_exclusive(fd):
+                if not os.path.isdir(path) and try_flock(fd):
                     os.rename(new, path)
                     fcntl.flock(fd, fcntl.LOCK_SH)
                 # Sharing an exclusive lock is not atomic.
@@ -80,7 +81,7 @@ class PrivateFolders:
 
     def _remove_unused(self, path: str, lock: str, fd: int) -> None:
         """Remove a folder that no other command uses; under its name it is never incomplete."""
-        if not _try_exclusive(fd):
+        if not try_flock(fd):
             return
         with suppress(FileNotFoundError):
             old = tempfile.mkdtemp(prefix=REMOVED, dir=self.path)
@@ -96,7 +97,7 @@ class PrivateFolders:
             with suppress(OSError), closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as fd:
                 if name.endswith(LOCK):
                     self._remove_unused(path.removesuffix(LOCK), path, fd)
-                elif name.startswith((UNFINISHED, REMOVED)) and _is_old(fd) and _try_exclusive(fd):
+                elif name.startswith((UNFINISHED, REMOVED)) and _is_old(fd) and try_flock(fd):
                     shutil.rmtree(path, ignore_errors=True)
 
     def _make(self) -> None:
@@ -130,14 +131,6 @@ def _of_user() -> str:
 def _is_old(fd: int) -> bool:
     """Between its creation and its lock a folder is in use, too."""
     return time.time() - os.fstat(fd).st_ctime > 60
-
-
-def _try_exclusive(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_at(fd: int, path: str) -> bool:

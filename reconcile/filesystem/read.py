@@ -162,7 +162,7 @@ def refuse_changed(at: NameIn, expected: str | None) -> None:
     elif not now:
         why = "it no longer exists"
     else:
-        why = "it holds something else now"
+        why = "its content has changed"
     raise ChangedSincePlan(at.path, why)
 
 

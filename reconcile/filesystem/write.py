@@ -199,7 +199,7 @@ def set_permissions(
     with pin_name(path, follow=True) as at, at.pinned() as pin:
         found = os.fstat(pin)
         if expected and expected.ownership != Ownership.of(found):
-            raise ChangedSincePlan(path, "its owner or mode is another now")
+            raise ChangedSincePlan(path, "its owner or mode has changed")
         if expected is None or not _is_same(expected, Stat.of(found)):
             refuse_unsafe_change(at, found, Ownership(uid, gid, mode))
         if recorder is not None:

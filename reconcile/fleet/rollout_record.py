@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconcile.engine.ledger_store import now
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
+from reconcile.filesystem.flock import try_flock
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.user_files import read_user_file, write_user_file
 from reconcile.fleet.answer import HostAnswer, State
@@ -129,12 +129,8 @@ class SavedPlans:
         with explained(f"{path} cannot be opened"):
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "r+b") as file:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LockHeld(
-                    f"Another command applies {self.path}", "", "Wait for it to end."
-                ) from None
+            if not try_flock(fd):
+                raise LockHeld(f"Another command applies {self.path}", "", "Wait for it to end.")
             yield Record(fd, file.read())
 
     def _write(self, name: str, data: bytes) -> None:

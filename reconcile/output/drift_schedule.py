@@ -11,7 +11,7 @@ def schedule_text(document: ScheduleDocument) -> str:
     if document.next_run:
         lines.append(f"Next run: {document.next_run}")
     if document.failure:
-        lines.append(f"Its last run brought no result: {document.failure}.")
+        lines.append(f"Its last run gave no result: {document.failure}.")
         lines.append("See: systemctl status reconcile-drift.service")
     last_state = (document.last_state or "unknown").replace("_", " ")
     last_run = f"{document.last_run}, {last_state}" if document.last_run else "none yet"

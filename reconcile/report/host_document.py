@@ -214,7 +214,9 @@ def read_documents(data: bytes, name: str) -> list[HostDocument]:
     Errors: ReconcileError for anything else.
     """
     if len(data) > MOST_BYTES:
-        raise _unreadable(name, f"it has more than {MOST_BYTES >> 20} MiB", "Pass one host a file.")
+        raise _unreadable(
+            name, f"it has more than {MOST_BYTES >> 20} MiB", "Pass one file per host."
+        )
     try:
         return list(_documents(_parsed(data), name))
     except ValidationError as error:

@@ -142,7 +142,7 @@ class HostRecord:
         if plan.conflicts:
             return "Declarations contradict each other"
         if plan.state == "unknown" or (plan.exit_code == 1 and not plan.resource_changes):
-            return plan.error.what if plan.error else "The check brought no result"
+            return plan.error.what if plan.error else "The check gave no result"
         if plan.result in ("failed", "rolled_back") and not plan.resource_changes:
             return plan.error.what if plan.error else "The apply failed"
         if plan.partial and not plan.resource_changes:

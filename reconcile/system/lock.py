@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -14,6 +13,7 @@ from posixpath import join
 from typing import TYPE_CHECKING, Any
 
 from reconcile.errors import LockHeld
+from reconcile.filesystem.flock import try_flock
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.safe_path import pin_name
 from reconcile.system.processes import wait_until
@@ -37,7 +37,7 @@ def lock(host: Host, command: str, *, timeout_s: float = 0.0) -> Iterator[None]:
     """
     fd = _open(host)
     try:
-        if not wait_until(partial(_try_flock, fd), timeout_s=timeout_s, every_s=POLL_S):
+        if not wait_until(partial(try_flock, fd), timeout_s=timeout_s, every_s=POLL_S):
             raise _lock_held(_holder(fd))
         _write_holder(fd, host, command)
         yield
@@ -86,7 +86,7 @@ def try_lock(host: Host, name: str, *, timeout_s: float) -> Iterator[bool]:
     with explained(f"the lock {path} could not be opened"):
         fd = _open_at(path)
     try:
-        yield wait_until(partial(_try_flock, fd), timeout_s=timeout_s, every_s=POLL_S)
+        yield wait_until(partial(try_flock, fd), timeout_s=timeout_s, every_s=POLL_S)
     finally:
         os.close(fd)
 
@@ -107,14 +107,6 @@ def _open(host: Host) -> int:
 def _open_at(path: str) -> int:
     with pin_name(path) as at:
         return os.open(at.name, FLAGS, 0o600, dir_fd=at.dir_fd)
-
-
-def _try_flock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_holder(fd: int, host: Host, command: str) -> None:

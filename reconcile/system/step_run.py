@@ -28,7 +28,7 @@ LINE_WIDTH = 300
 _GRACE_S = 15.0
 """The time that systemd may take to start the unit and to end it."""
 _END = re.compile(r"^Finished with result: (\S+)$", re.MULTILINE)
-_RESULTS = {"signal": "a signal ended it", "oom-kill": "it ran out of memory and was ended"}
+_RESULTS = {"signal": "a signal ended it", "oom-kill": "it ran out of memory and was killed"}
 _FIXED = (
     "KillMode=control-group",
     "TimeoutStopSec=5s",

@@ -105,7 +105,7 @@ def _integrity(link: PageLink, response: HttpAnswer) -> Iterator[str]:
     named = (text for name, text in found if name == strongest)
     expected = {text.replace("-", "+").replace("_", "/") for text in named}
     if base64.b64encode(digest).decode() not in expected:
-        yield f"its content has another {strongest} than integrity= names"
+        yield f"its {strongest} differs from that of integrity="
 
 
 def _caching(link: PageLink, response: HttpAnswer) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _caching(link: PageLink, response: HttpAnswer) -> Iterator[str]:
     age = _MAX_AGE.search(value)
     is_long = "immutable" in value or (age is not None and int(age[1]) > LONG_S)
     if is_long and not _names_a_version(link.url):
-        yield f"browsers keep it ({values[0]}), and its name would not change with its content"
+        yield f"browsers cache it ({values[0]}), and its name would not change with its content"
 
 
 def _names_a_version(url: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -15,9 +15,8 @@ from reconcile.engine.apply_report import Event, EventHandler, Report, discard_e
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.interrupt import Interrupted, uninterrupted
-from reconcile.engine.model import Change, Check, Plan
+from reconcile.engine.model import Change, Plan
 from reconcile.engine.recovery import recover
-from reconcile.engine.rollback import NOTHING_UNDONE, RolledBack, rollback_applies
 from reconcile.engine.safety_checks import (
     refuse_emptying,
     refuse_excess,
@@ -27,12 +26,7 @@ from reconcile.engine.safety_checks import (
 from reconcile.engine.selection import Selection
 from reconcile.errors import HoldInForce, ReconcileError
 from reconcile.system.lock import lock
-from reconcile.verify.failures_before import NO_FAILURES
 from reconcile.workspace.apply_verification import ApplyVerification, reveals_changes
-from reconcile.workspace.checking import (
-    failures_now,
-    verify_restored,
-)
 from reconcile.workspace.confirming import (
     apply_until_confirmed,
     refuse_unconfirmable,
@@ -49,7 +43,6 @@ from reconcile.workspace.releasing import (
 )
 
 if TYPE_CHECKING:
-    from reconcile.engine.history import HistoryRow
     from reconcile.engine.step_output import StepOutput
     from reconcile.filesystem.state_dir import StateDir
     from reconcile.resources.release import Release
@@ -238,45 +231,12 @@ def _keep_compiled(workspace: Workspace, *, is_changed: bool) -> None:
         keep_state(current, is_changed=is_changed)
 
 
-@dataclass(frozen=True)
-class Rollback:
-    """A note for each thing that was left as it is, and the checks of the state returned to."""
-
-    notes: tuple[str, ...] = ()
-    checks: tuple[Check, ...] = ()
-
-
 def _plan_again(workspace: Workspace, selection: Selection, texts: KeptTexts | None) -> Plan:
     """The plan of the host as it is now, read anew, with its `texts` kept if it will be done."""
     plan = plan_changes(workspace.refreshed(), selection)
     if texts is not None:
         texts.keep(plan)
     return plan
-
-
-def roll_back(
-    workspace: Workspace,
-    applies: Sequence[HistoryRow],
-    command: str,
-    *,
-    on_event: EventHandler = discard_event,
-) -> Rollback:
-    """Undo `applies`, the last one first, and verify; the workspace has to be a locked one.
-
-    Without any it only verifies. Errors: ReconcileError.
-    """
-    # What was interrupted is rolled back already: nothing tells what had failed before.
-    before = failures_now(workspace) if applies else NO_FAILURES
-    actor = workspace.actor(command)
-    done = rollback_applies(workspace.host, applies, actor, on_event) if applies else NOTHING_UNDONE
-    restored = verify_restored(workspace.refreshed(), before=before)
-    return Rollback((*done.notes, *done.kept), (*_not_restored(done), *restored))
-
-
-def _not_restored(done: RolledBack) -> Iterator[Check]:
-    """A failed check for each thing that is not as it was before the applies."""
-    for name, left in done.remaining:
-        yield Check(f"restored:{name}", "fail", left)
 
 
 def _refuse_unsafe(workspace: Workspace, plan: Plan, options: ApplyOptions) -> None:

@@ -9,7 +9,6 @@ from reconcile.engine.rollback_plan import plan_rollback
 from reconcile.system import Host
 from reconcile.system.clock import read_clock
 from reconcile.system.lock import lock
-from reconcile.workspace.applying import Rollback, roll_back
 from reconcile.workspace.confirming import (
     EXPIRED,
     remove_unit,
@@ -17,6 +16,7 @@ from reconcile.workspace.confirming import (
     wait_for_deadline,
     workspace_of,
 )
+from reconcile.workspace.rolling_back import Rollback, roll_back
 
 LOCK_TIMEOUT_S = 86_400.0
 """An apply that still runs at its deadline gets its time anew once it has ended."""

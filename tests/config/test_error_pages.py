@@ -30,7 +30,7 @@ CONTRADICTIONS = {
     ),
     "a page that is no page": (
         site("error_pages: {404: ./a.php}"),
-        "6: this is no page (its name has to end with .html, .htm, .txt, .json)",
+        "6: this is not a page (its name has to end with .html, .htm, .txt, .json)",
     ),
     "a flag that is a page": (
         site("error_pages: {404: ./a.html, intercept: ./b.html}"),

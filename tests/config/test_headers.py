@@ -44,13 +44,13 @@ CONTRADICTIONS = {
     ),
     "null for nothing": (
         site("headers: {X-A: null}"),
-        "6: there is no X-A to take away (null takes away what the site or a default sets;"
-        " remove this line)",
+        "6: there is no X-A to remove (null removes a header of the site or a default; remove this"
+        " line)",
     ),
     "null for nothing in a location": (
         site("headers: {X-A: b}", "locations:", STATIC % "headers: {X-A: null, X-B: null}"),
-        "8: there is no X-B to take away (null takes away what the site or a default sets;"
-        " remove this line)",
+        "8: there is no X-B to remove (null removes a header of the site or a default; remove this"
+        " line)",
     ),
     "the disposition of private files": (
         site("locations:", PRIVATE % "headers: {Content-Disposition: inline}"),

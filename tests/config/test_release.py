@@ -242,7 +242,7 @@ REFUSED = {
     ),
     "compatible with nothing": (
         changed("timeout: 5m, irreversible: true", "backward_compatible: true"),
-        "`backward_compatible` is about what an irreversible step leaves",
+        "`backward_compatible` is only for irreversible steps",
     ),
     "no time at all": (changed("5m", "0s"), "the timeout of a step is from 1s to 1d"),
     "an empty step": (changed("[python3, -m, venv, .venv]", "[]"), "is empty"),

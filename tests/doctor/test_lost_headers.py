@@ -70,7 +70,7 @@ def test_proxy_header_loss_names_what_the_app_believes(tmp_path: Path) -> None:
     [finding] = found("proxy-header-loss", tmp_path, server(HEADERS, location))
 
     assert "error" == finding.severity
-    assert "the app takes 127.0.0.1:8000 for its own name" in finding.evidence
+    assert "the app uses 127.0.0.1:8000 as its own name" in finding.evidence
 
 
 KEPT = {

@@ -207,7 +207,7 @@ def test_the_status_tells_that_the_timers_own_run_failed(host: DebianHost) -> No
     status = host.reconcile("schedule", "status").stdout
     document = json.loads(host.reconcile("schedule", "status", "--json").stdout)
 
-    assert "Its last run brought no result: exit-code, exit status 226" in status
+    assert "Its last run gave no result: exit-code, exit status 226" in status
     assert document["failure"].startswith("exit-code, exit status 226")
 
 

@@ -92,7 +92,7 @@ ENDED = "Running as unit: reconcile-release-shop-1.service\nFinished with result
     [
         ("timeout", "it did not end within 10 s"),
         ("signal", "a signal ended it"),
-        ("oom-kill", "it ran out of memory and was ended"),
+        ("oom-kill", "it ran out of memory and was killed"),
         ("exit-code", "exit status 3"),
     ],
 )

@@ -232,7 +232,7 @@ LINKED = {
     "a page as an image": ('<img src="page.html">', "does not fit an image"),
     "another content": (
         f'<script src="app.js" integrity="{hashed("2")}"></script>',
-        "another sha384",
+        "its sha384 differs",
     ),
     "a module of another origin": (
         '<script type=module src="//cdn.shop.example:PORT/app.mjs"></script>',
@@ -261,7 +261,7 @@ SERVED = {
     "an image of a stylesheet": ("sub/b.svg", "", "/static/sub/b.svg: got 404"),
     "an imported stylesheet": ("more.css", "", "/static/more.css: got 404"),
     "a font of a stylesheet": ("f.woff2", "", "/static/f.woff2: got 404"),
-    "kept for ever": ("", "expires max;", "/static/app.js: browsers keep it"),
+    "kept for ever": ("", "expires max;", "/static/app.js: browsers cache it"),
     "two rules": (
         "",
         "expires 1d; add_header Cache-Control public;",

@@ -27,7 +27,7 @@ UrlPath = Annotated[
     regex_str(
         r"""/[!"$-~]*""",
         "a URL path",
-        hint="begin it with /, and percent-encode other characters than ASCII",
+        hint="begin it with /, and percent-encode characters other than ASCII",
         examples=("/static/css/app.css", "/"),
         limit=2048,
     ),

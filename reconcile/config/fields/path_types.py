@@ -38,7 +38,7 @@ def parse_path(value: Any, context: ParseContext) -> str:
         return parse_absolute(path)
     if context.sources != "beside":
         raise InvalidValue(
-            f"{quote_text(path)} is relative, and standard input is in no folder",
+            f"{quote_text(path)} is relative, but standard input has no folder",
             "begin it with /",
         )
     return _join_to(context.folder, path)
@@ -51,7 +51,7 @@ def parse_source(value: Any, context: ParseContext) -> str:
     path = require_str(value, "a path")
     if context.sources == "none":
         raise UnpackedSource(
-            f"{quote_text(path)} is a source, and a YAML from standard input has none",
+            f"{quote_text(path)} is a source, which a YAML from standard input cannot have",
             "pack it, and add --files TAR",
         )
     return _packed_path(path, context.folder)

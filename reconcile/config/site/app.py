@@ -93,7 +93,7 @@ class App(ConfigModel):
     user: UserName | None = Field(
         default=None, description="The user that runs the app and owns uploads."
     )
-    websocket: bool = Field(default=False, description="Pass on connections of WebSockets.")
+    websocket: bool = Field(default=False, description="Pass on WebSocket connections.")
     timeout: Duration | None = Field(
         default=None,
         description="How long nginx waits to connect, send and read; its own default is 60s.",

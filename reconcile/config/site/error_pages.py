@@ -88,7 +88,9 @@ def check_error_pages(loc: Loc, site: Site, config: Config) -> Iterator[Violatio
 def check_page(loc: Loc, page: str) -> Iterator[Violation]:
     """The file has a type that is sent as it is."""
     if splitext(page)[1] not in SUFFIXES:
-        yield Violation(loc, "this is no page", f"its name has to end with {', '.join(SUFFIXES)}")
+        yield Violation(
+            loc, "this is not a page", f"its name has to end with {', '.join(SUFFIXES)}"
+        )
 
 
 def _codes(key: str, pages: ErrorPages) -> tuple[str, ...]:

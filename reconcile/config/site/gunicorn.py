@@ -150,7 +150,7 @@ class Gunicorn(ConfigModel):
         default=None, description="How long a worker may take; by default app.timeout, or 30s."
     )
     max_requests: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
-        default=None, description="Replace a worker after so many requests, and a random tenth."
+        default=None, description="Replace a worker after this many requests, plus a random tenth."
     )
     args: tuple[Argument, ...] = Field(
         default=(), description="More options of Gunicorn.", examples=[["--log-level", "debug"]]

@@ -82,7 +82,7 @@ _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 
 def parse_response_header_value(value: Any) -> str | None:
-    """The value of a header, None to take away that of the site or a default."""
+    """The value of a header, None to remove that of the site or a default."""
     if value is None:
         return None
     text = parse_header_value(value)
@@ -169,8 +169,8 @@ def _check_names(here: Loc, headers: ResponseHeaders, config: Config) -> Iterato
 def _check_removals(here: Loc, headers: ResponseHeaders, outer: set[str]) -> Iterator[Violation]:
     for name, value in headers.items():
         if value is None and name.lower() not in outer:
-            hint = "null takes away what the site or a default sets; remove this line"
-            yield Violation((*here, name), f"there is no {name} to take away", hint)
+            hint = "null removes a header of the site or a default; remove this line"
+            yield Violation((*here, name), f"there is no {name} to remove", hint)
 
 
 def declared_headers(

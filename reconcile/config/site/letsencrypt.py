@@ -63,7 +63,7 @@ class LetsEncrypt(ConfigModel):
 
     name: CertificateName = Field(description="The name of the certificate at certbot.")
     email: Email | None = Field(
-        default=None, description="Where Let's Encrypt writes to; none registers without one."
+        default=None, description="The contact for Let's Encrypt; none registers without a contact."
     )
     run: bool = Field(
         default=False,

@@ -124,8 +124,8 @@ class Location(ConfigModel):
     )
     headers: ResponseHeaders = Field(
         default={},
-        description="Headers of this location's responses, beside and before those of the site; "
-        "null takes one away.",
+        description="Headers of this location's responses, beside and before those of the site;"
+        " null removes one.",
         examples=[{"X-Frame-Options": "SAMEORIGIN"}],
     )
 

@@ -37,7 +37,7 @@ class ExpectSettings(ConfigModel):
     )
     body: str | None = Field(default=None, description="A text that the body contains.")
     served_by: Literal["nginx", "app"] | None = Field(
-        default=None, description="Which of them made the response."
+        default=None, description="Whether nginx or the app makes the response."
     )
 
 
@@ -68,7 +68,7 @@ class CrawlProbeSettings(ConfigModel):
 
     crawl: UrlPath = Field(description="The path of the page.", examples=["/"])
     depth: Annotated[int, Field(ge=1, le=5)] = Field(
-        default=1, description="How many stylesheets deep what they import is followed."
+        default=1, description="How many levels of stylesheet imports are followed."
     )
 
 

@@ -36,7 +36,7 @@ class ProxyLocation(ConfigModel):
 
     role: Literal["proxy"] = Field(description="proxy: passed on to an upstream.")
     upstream: UpstreamChoice | None = Field(
-        default=None, description="Where to; by default the site's app."
+        default=None, description="The upstream; by default the site's app."
     )
     strip_prefix: bool = Field(
         default=False, description="Remove the prefix from the URL that is passed on."
@@ -45,7 +45,7 @@ class ProxyLocation(ConfigModel):
         default=None, description="How long nginx waits to connect, send and read."
     )
     websocket: bool | None = Field(
-        default=None, description="Pass on connections of WebSockets; by default false."
+        default=None, description="Pass on WebSocket connections; by default false."
     )
     max_upload: Size | None = Field(
         default=None, description="The largest request body; by default the site's."

@@ -65,7 +65,7 @@ def check_step(loc: Loc, step: Step) -> Iterator[Violation]:
         message = "the timeout of a step is from 1s to 1d"
         yield Violation((*loc, "timeout"), message, "use 10m")
     if step.backward_compatible and not step.irreversible:
-        message = "`backward_compatible` is about what an irreversible step leaves"
+        message = "`backward_compatible` is only for irreversible steps"
         yield Violation((*loc, "backward_compatible"), message, "add irreversible: true")
     for index, path in enumerate(step.writable):
         if is_system_directory(path):

@@ -109,7 +109,7 @@ class Site(ConfigEntry):
     )
     headers: ResponseHeaders = Field(
         default={},
-        description="Headers of every response of the site; null takes away a default.",
+        description="Headers of every response of the site; null removes a default.",
         examples=[{"X-Frame-Options": "DENY"}],
     )
     app: App | None = Field(

@@ -58,9 +58,9 @@ def _dropped(proxy: ProxyLocation, lost: list[Directive]) -> RuleResult:
 def _effects(proxy: ProxyLocation, names: set[str]) -> Iterator[str]:
     if "host" in names and proxy.directive.name == "proxy_pass":
         target = proxy.directive.args[0].partition("://")[2].partition("/")[0]
-        yield f"the app takes {target or proxy.directive.args[0]} for its own name"
+        yield f"the app uses {target or proxy.directive.args[0]} as its own name"
     if "x-forwarded-proto" in names:
-        yield "the app takes each request for plain http: redirects, cookies and CSRF checks fail"
+        yield "the app treats each request as plain http: redirects, cookies and CSRF checks fail"
 
 
 def _directive_text(directive: Directive) -> str:
@@ -73,9 +73,9 @@ RULE = Rule(
     summary="A location drops the headers that describe the request to the app.",
     severity="error",
     help=(
-        "proxy_set_header and uwsgi_param are inherited only where a location has none of its "
-        "own. The app then takes 127.0.0.1 for its name, http for its scheme, and nginx for "
-        "every visitor. Repeat the lines in the location."
+        "proxy_set_header and uwsgi_param are inherited only where a location has none of its own."
+        " The app then uses 127.0.0.1 as its name, http as its scheme, and sees nginx as the only"
+        " visitor. Repeat the lines in the location."
     ),
     reads=("configuration",),
     check=check,

@@ -159,8 +159,13 @@ def _have_equal_content(one: int, other: int) -> bool:
 
 def wrong_kind_in_copy(path: str, wanted: str) -> HostError:
     """The error for a directory in place of a file, or the reverse."""
+    return in_the_way(path, wanted, "it is of another kind, which a copy does not replace")
+
+
+def in_the_way(path: str, wanted: str, why: str) -> HostError:
+    """The error for what a copy does not remove, at `path` or below it."""
     return HostError(
         what=f"{path} is in the way: the source has {wanted} there",
-        why="it is of another kind, which a copy does not replace",
+        why=why,
         fix="Move it away, or rename it in the source.",
     )

@@ -103,7 +103,7 @@ def _fix_deviations(
         return {}
     left = fix_permissions(recorder, request.root, request.policy, found.deviations, guard)
     if left:
-        raise ChangedSincePlan(join(request.root, left[0].path), "it is another one now")
+        raise ChangedSincePlan(join(request.root, left[0].path), "it was replaced")
     with directory_cursor(request.root) as cursor:
         paths = (one.path for one in found.deviations if one.path in found.rows)
         return {path: _row_after_fix(cursor, path, found.rows[path]) for path in paths}

@@ -96,7 +96,7 @@ def _load(source: Source, group: Sequence[FileCopy]) -> list[FileToWrite]:
 
 @contextmanager
 def open_original(source: Source, copy: FileCopy) -> Iterator[int]:
-    """The file that was compared, open. Errors: ChangedSincePlan where it is another one now."""
+    """The file that was compared, open. Errors: ChangedSincePlan where it was replaced."""
     with ExitStack() as stack:
         try:
             fd = stack.enter_context(source.open_file(copy.source_path))

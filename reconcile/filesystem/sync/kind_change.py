@@ -7,8 +7,8 @@ import stat
 from collections.abc import Callable
 from posixpath import join
 
-from reconcile.filesystem.host_error import HostError, cause
-from reconcile.filesystem.sync.compare_file import FileComparison
+from reconcile.filesystem.host_error import cause
+from reconcile.filesystem.sync.compare_file import FileComparison, in_the_way
 from reconcile.filesystem.walk import DEEPEST
 
 
@@ -64,12 +64,3 @@ class KindChange:
         if is_kept or not (is_own or self._files.request.prune):
             why = f"{join(root, path)} is not as reconcile copied it"
             raise in_the_way(join(root, top), wanted, why)
-
-
-def in_the_way(path: str, wanted: str, why: str) -> HostError:
-    """The error for what a copy does not remove, at `path` or below it."""
-    return HostError(
-        what=f"{path} is in the way: the source has {wanted} there",
-        why=why,
-        fix="Move it away, or rename it in the source.",
-    )

@@ -76,9 +76,9 @@ class UpstreamSwitched(Undo):
             return ""
         steps = ", ".join(f"`{step}`" for step in self.irreversible)
         effect = (
-            "the release before works with what it left"
+            "the previous release works with what it left"
             if self.backward_compatible
-            else "check that the release before works with what it left"
+            else "check that the previous release works with what it left"
         )
         return f"{steps} of release {self.release} of {self.site} is not undone: {effect}."
 
