@@ -18,6 +18,9 @@ def main() -> int:
     # Scripts call this in loops, and it needs no command.
     if sys.argv[1:] in (["--version"], ["-V"]):
         return print_version()
+    # Objects created at start-up live as long as the command: searching them for garbage
+    # again and again costs 5 % of a plan.
+    gc.set_threshold(50_000)
     # Only now: sys.path was not safe to import from before.
     from reconcile.cli.app import create_app
     from reconcile.cli.error_boundary import run_guarded
@@ -25,9 +28,6 @@ def main() -> int:
     # A plugin of pydantic's that happens to be installed would run as root, and searching for
     # plugins costs 3 % of a plan.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
-    # Objects created at start-up live as long as the command: searching them for garbage
-    # again and again costs 5 % of a plan.
-    gc.set_threshold(50_000)
     return run_guarded(lambda: create_app()(prog_name="reconcile", standalone_mode=False) or 0)
 
 
