@@ -1,4 +1,4 @@
-"""`dataclass(frozen=True)`, cheap to define: a command starts with a hundred of them."""
+"""`dataclass`, cheap to define: a command starts with a hundred of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from operator import attrgetter
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -15,7 +15,7 @@ else:
 
     def dataclass(
         *,
-        frozen: Literal[True],  # noqa: ARG001
+        frozen: bool,
         kw_only: bool = False,
     ) -> Callable[[type], type]:
         """What the standard library's makes, with all methods shared and its fields read late.
@@ -23,15 +23,15 @@ else:
         Compiling seven methods for every class was a fifth of the time of a plan, and reading the
         fields of those that it never uses a tenth of what was left.
         """
-        return partial(_made, kw_only=kw_only)
+        return partial(_made, frozen=frozen, kw_only=kw_only)
 
 
-def _made(cls: type, *, kw_only: bool) -> type:
+def _made(cls: type, *, frozen: bool, kw_only: bool) -> type:
     late = _LateFields(cls, kw_only=kw_only)
     setattr(cls, _FIELDS, late)
     setattr(cls, _SHAPE, _LateShape(late))
     own = vars(cls)
-    for name, method in _SHARED.items():
+    for name, method in (_FROZEN if frozen else _CHANGEABLE).items():
         if name not in own:
             setattr(cls, name, method)
     return cls
@@ -145,7 +145,9 @@ def _completed(
 
 
 _FIELDS, _SHAPE = "__dataclass_fields__", "__shape__"
-_SHARED = {
-    name: vars(_Value)[name]
-    for name in ("__init__", "__eq__", "__hash__", "__repr__", "__setattr__", "__delattr__")
+_CHANGEABLE = {name: vars(_Value)[name] for name in ("__init__", "__eq__", "__repr__")} | {
+    "__hash__": None
+}
+_FROZEN = _CHANGEABLE | {
+    name: vars(_Value)[name] for name in ("__hash__", "__setattr__", "__delattr__")
 }

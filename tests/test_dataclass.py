@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -113,3 +114,50 @@ def test_fields_can_be_given_by_their_names_alone(maker: Any) -> None:
     assert (1, 2) == (Named(second=2).first, Named(second=2).second)
     with pytest.raises(TypeError):
         Named(1, 2)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_one_that_may_change_has_no_hash(maker: Any) -> None:
+    @maker(frozen=False)
+    class Count:
+        """How many."""
+
+        count: int = 0
+
+    one = Count()
+    one.count += 1
+
+    assert (1, Count(1)) == (one.count, one)
+    with pytest.raises(TypeError):
+        hash(one)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_a_subclass_has_the_fields_of_both(maker: Any) -> None:
+    @maker(frozen=True)
+    class Base:
+        """A name and its tags."""
+
+        name: str
+        tags: list[str] = dataclasses.field(default_factory=list)
+
+    @maker(frozen=True)
+    class Sub(Base):
+        """With a size."""
+
+        size: int = 1
+
+    assert ["name", "tags", "size"] == [one.name for one in dataclasses.fields(Sub)]
+    assert {"name": "a", "tags": [], "size": 1} == dataclasses.asdict(Sub("a"))
+    assert dataclasses.is_dataclass(Base)
+
+
+def test_threads_that_make_the_first_values_share_their_defaults_rightly() -> None:
+    for _ in range(50):
+        point = made(ours)
+        with ThreadPoolExecutor(8) as pool:
+            values = list(pool.map(lambda x, kind=point: kind(x), range(16)))
+
+        assert [(x, (), [], "") for x in range(16)] == [
+            (one.x, one.y, one.names, one.secret) for one in values
+        ]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reconcile.engine.model import Check
 
-_VERSION = re.compile(r" over IPv[46]\b")
+_VERSION = r" over IPv[46]\b"
 
 
 def failed_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
@@ -34,11 +34,11 @@ def merged_versions(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 def without_version(name: str) -> str:
     """The name of a check without the IP version that it was asked over."""
-    return _VERSION.sub("", name)
+    return re.sub(_VERSION, "", name)
 
 
 def _merged(group: Sequence[Check]) -> Check:
-    versions = {match[0] for check in group if (match := _VERSION.search(check.name))}
+    versions = {match[0] for check in group if (match := re.search(_VERSION, check.name))}
     if len(versions) < 2:
         return group[0]
-    return replace(group[0], name=_VERSION.sub(" over IPv4 and IPv6", group[0].name, count=1))
+    return replace(group[0], name=re.sub(_VERSION, " over IPv4 and IPv6", group[0].name, count=1))

@@ -5,16 +5,11 @@ Threads do not help, because a stat is too short to release the interpreter for.
 
 from __future__ import annotations
 
-import gc
 import mmap
 import os
-import pickle
-import signal
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -94,21 +89,24 @@ def map_parallel(shares: Sequence[S], read: Callable[[Iterator[S]], T]) -> list[
     """
     if len(shares) < 2 or worker_count() < 2:
         return map_serial(shares, read)
+    # Most trees are read by one process, which does without pickle.
+    from reconcile.filesystem.forked_worker import collect, fork_worker, kill
+
     tokens, feed = os.pipe()
     os.write(feed, b"".join(index.to_bytes(TOKEN, "big") for index in range(len(shares))))
     os.close(feed)
     workers: list[tuple[int, int]] = []
     try:
         while len(workers) < worker_count() - 1:
-            workers.append(_fork_worker(lambda: read(_take_shares(shares, tokens))))
+            workers.append(fork_worker(lambda: read(_take_shares(shares, tokens))))
         found = [read(_take_shares(shares, tokens))]
         while workers:
-            found.append(_collect(*workers.pop()))
+            found.append(collect(*workers.pop()))
         return found
     finally:
         os.close(tokens)
         for process, results in workers:
-            _kill(process, results)
+            kill(process, results)
 
 
 def map_serial(shares: Sequence[S], read: Callable[[Iterator[S]], T]) -> list[T]:
@@ -119,46 +117,3 @@ def map_serial(shares: Sequence[S], read: Callable[[Iterator[S]], T]) -> list[T]
 def _take_shares(shares: Sequence[S], tokens: int) -> Iterator[S]:
     while token := os.read(tokens, TOKEN):
         yield shares[int.from_bytes(token, "big")]
-
-
-def _fork_worker(work: Callable[[], object]) -> tuple[int, int]:
-    """A forked worker: its process id, and the pipe that its results come through."""
-    results, output = os.pipe()
-    with warnings.catch_warnings():
-        # The child makes system calls only, so another thread's locks cannot stop it.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process = os.fork()
-    if process == 0:
-        _work_and_exit(work, output)
-    os.close(output)
-    return process, results
-
-
-def _work_and_exit(work: Callable[[], object], output: int) -> None:
-    failed = 1
-    try:
-        # Collecting garbage would write to, and so copy, every page shared with the parent.
-        gc.disable()
-        with os.fdopen(output, "wb") as pipe:
-            pickle.dump(work(), pipe, pickle.HIGHEST_PROTOCOL)
-        failed = 0
-    finally:
-        # Never back into the parent's code, not even by an exception.
-        os._exit(failed)
-
-
-def _collect(process: int, results: int) -> Any:
-    with os.fdopen(results, "rb") as pipe:
-        data = pipe.read()
-    _, status = os.waitpid(process, 0)
-    if status != 0:
-        raise WorkerDied(0, "a process that read a part of the tree has died")
-    return pickle.loads(data)  # noqa: S301  our own child's, over a pipe of our own
-
-
-def _kill(process: int, results: int) -> None:
-    """End a worker whose results are no longer needed."""
-    os.close(results)
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)

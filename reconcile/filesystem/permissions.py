@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.folder_access import can_add_names
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.inode import Ownership

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeGuard
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.attributes import (
     affected_attributes,
     change_owner_and_mode,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import blake2b
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.host_error import cause
 from reconcile.filesystem.permissions import PermissionDeviation
 
@@ -16,7 +17,7 @@ MOST_KEPT_BYTES = 16 << 20
 MOST_EXAMPLES = 20
 
 
-@dataclass
+@dataclass(frozen=False)
 class Examples:
     """An exact count and the first few paths."""
 
@@ -35,7 +36,7 @@ class Examples:
         self.paths = sorted(self.paths + other.paths, key=os.fsencode)[:MOST_EXAMPLES]
 
 
-@dataclass
+@dataclass(frozen=False)
 class OwnedExamples(Examples):
     """The same with the uid that each of the first few belongs to."""
 
@@ -55,7 +56,7 @@ class OwnedExamples(Examples):
             self.owners = {path: both[path] for path in self.paths}
 
 
-@dataclass
+@dataclass(frozen=False)
 class Scan:
     """The result of one pass; counts are exact, `deviations` are the first that fit in memory."""
 

@@ -11,7 +11,7 @@ CERTBOT_TIMER = "certbot.timer"
 CERTIFICATES = "/etc/letsencrypt/live"
 """Where certbot keeps the newest files of each certificate."""
 _MARK = b"managed by Certbot"
-_NAME = re.compile(rb"/etc/letsencrypt/live/([^/\s;]+)/")
+_NAME = rb"/etc/letsencrypt/live/([^/\s;]+)/"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def key_path(name: str) -> str:
 def find_edits(data: bytes) -> CertbotEdits | None:
     """Find certbot's edits in a configuration file; None where there are none."""
     lines = tuple(n for n, line in enumerate(data.splitlines(), 1) if _MARK in line)
-    found = _NAME.search(data)
+    found = re.search(_NAME, data)
     return (
         CertbotEdits(lines, found[1].decode("utf-8", "replace") if found else "NAME")
         if lines

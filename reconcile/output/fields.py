@@ -24,7 +24,7 @@ ITEMS_SHOWN = 12
 """Files of one directory that a plan shows without --full."""
 DIGEST_SHOWN = len("sha256:") + 12
 """Characters of a digest that are shown; JSON has all."""
-_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+_DIGEST = "sha256:[0-9a-f]{64}"
 
 
 def shown_changes(plan: Plan, *, full: bool) -> tuple[Change, ...]:
@@ -144,7 +144,7 @@ def format_value(value: Any) -> str:
     """Format a JSON value on one printable line; digests are abbreviated."""
     if not isinstance(value, str):
         return printable(json.dumps(value, ensure_ascii=False, default=str))
-    if _DIGEST.fullmatch(value):
+    if re.fullmatch(_DIGEST, value):
         return f'"{value[:DIGEST_SHOWN]}…"'
     return f'"{printable(value)}"'
 

@@ -21,19 +21,19 @@ _STATUSES: dict[CheckStatus, str] = {
     "unknown": _YELLOW,
     "skipped": _DIM,
 }
-_ANSI_CODE = re.compile(r"\x1b\[[0-9;]*m")
-_COMMAND = re.compile(
+_ANSI_CODE = r"\x1b\[[0-9;]*m"
+_COMMAND = (
     r"(?:(?<=: )|(?<=\()|^)(?:sudo|apt|certbot|chgrp|chmod|chown|curl|git|journalctl|ln|mv|nginx|"
     r"reconcile|rm|setfacl|systemctl) .+?(?=[;,)]|\.(?: |$)|$)"
 )
-_PASTED = re.compile(
+_PASTED = (
     r"(?:cd|chgrp|chmod|chown|cp|docker|find|install|mkdir|mv|nginx|openssl|printf|rm|setfacl|"
     r"systemctl) |/\S+:\d+: .*[{;]"
 )
 _NO_BREAK = "\xa0"
 """A space at which no line may end; text that is `printable` contains none."""
-_PATH_PART = re.compile(r"[^/]*/+|[^/]+")
-_WORD = re.compile(r"( *)((?:`[^`]+`|[^ ])+)")
+_PATH_PART = r"[^/]*/+|[^/]+"
+_WORD = r"( *)((?:`[^`]+`|[^ ])+)"
 _SEVERITIES: dict[Severity, str] = {"error": _RED, "warning": _YELLOW, "note": _CYAN}
 
 
@@ -82,7 +82,7 @@ class Style:
 
     def fits(self, line: str) -> bool:
         """Whether `line` is no wider than `width`; colour codes do not count."""
-        return self.width is None or len(_ANSI_CODE.sub("", line)) <= self.width
+        return self.width is None or len(re.sub(_ANSI_CODE, "", line)) <= self.width
 
     def wrap(self, text: str, indent: str = "", hanging: str = "") -> list[str]:
         """Break `text` into lines no wider than `width`, never inside a word or a `command`.
@@ -93,9 +93,9 @@ class Style:
             return [indent + text]
         start = hanging or indent
         lines, line = [], indent
-        for space, word in _WORD.findall(text):
+        for space, word in re.findall(_WORD, text):
             is_whole = "`" in word or _NO_BREAK in word or self.fits(start + word)
-            for piece in [space + word] if is_whole else [space, *_PATH_PART.findall(word)]:
+            for piece in [space + word] if is_whole else [space, *re.findall(_PATH_PART, word)]:
                 if line.strip() and not self.fits(line + piece):
                     lines.append(line)
                     line = start + piece.lstrip(" ")
@@ -105,9 +105,9 @@ class Style:
 
     def wrap_fix(self, text: str, indent: str, hanging: str) -> list[str]:
         """Wrap a fix in words; commands need no backticks, and what is pasted keeps its line."""
-        if _PASTED.match(text):
+        if re.match(_PASTED, text):
             return [indent + text]
-        joined = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), text)
+        joined = re.sub(_COMMAND, lambda command: command[0].replace(" ", _NO_BREAK), text)
         return [line.replace(_NO_BREAK, " ") for line in self.wrap(joined, indent, hanging)]
 
     def _coloured(self, text: str, code: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast
@@ -14,7 +13,6 @@ from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.state_dir import StateDir
 from reconcile.system.accounts import Account, Accounts
 from reconcile.system.commands import Commands
-from reconcile.system.http import HttpClient
 from reconcile.system.services.select_manager import select_manager
 
 if TYPE_CHECKING:
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from reconcile.filesystem.parallel import ProgressCounter
     from reconcile.filesystem.sync.copy_progress import OnProgress
     from reconcile.filesystem.undo import Recorder
+    from reconcile.system.http import HttpClient
     from reconcile.system.services import ServiceManager
 
 PROTECTION = "/var/lib/reconcile-protected"
@@ -65,7 +64,7 @@ class Host:
     @cached_property
     def name(self) -> str:
         """The host name."""
-        return socket.gethostname()
+        return os.uname().nodename
 
     @cached_property
     def privileged(self) -> bool:
@@ -107,6 +106,9 @@ class Host:
     @cached_property
     def http(self) -> HttpClient:
         """HTTP requests to its own addresses."""
+        # Brings sockets, which a plan does without.
+        from reconcile.system.http import HttpClient
+
         return _part("http", HttpClient())
 
     @cached_property

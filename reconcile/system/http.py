@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import io
-import secrets
+import os
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
+
+from reconcile.dataclass import dataclass
 
 if TYPE_CHECKING:
     import ssl
@@ -144,7 +146,7 @@ def multipart(field: str, filename: str, content: bytes) -> tuple[str, bytes]:
 
     Source: RFC 7578; the HTML standard for the quoting of names.
     """
-    boundary = f"reconcile-{secrets.token_hex(12)}"
+    boundary = f"reconcile-{os.urandom(12).hex()}"
     disposition = f'form-data; name="{_quoted(field)}"; filename="{_quoted(filename)}"'
     head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: text/plain\r\n\r\n"
     body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()

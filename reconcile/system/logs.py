@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.read import glob, open_file, stat_of
 from reconcile.filesystem.safe_path import pin_name

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from hashlib import sha1, sha256
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from reconcile.filesystem.host_error import HostError
@@ -33,7 +33,7 @@ def made_password(host: Host) -> str:
     """The password, created where there is none. Errors: HostError."""
     known = read_password(host)
     if known is None:
-        known = token_hex(32)
+        known = os.urandom(32).hex()
         host.state.write(NAME, f"{known}\n".encode())
     return known
 

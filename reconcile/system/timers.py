@@ -10,7 +10,7 @@ from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.user_files import write_user_file
 from reconcile.system.services.systemctl import parse_show
-from reconcile.system.services.systemd import UNIT_DIRECTORY
+from reconcile.system.services.unit_files import UNIT_DIRECTORY
 
 if TYPE_CHECKING:
     from reconcile.system import Host

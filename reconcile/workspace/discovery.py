@@ -19,8 +19,8 @@ from reconcile.workspace.release_sources import read_release_sources
 from reconcile.workspace.source_files import read_sources
 
 _CERTIFICATE_PATHS = (
-    re.compile(r"^ *ssl_certificate ([^;\s\"']+);", re.MULTILINE),
-    re.compile(r"^ *ssl_certificate_key ([^;\s\"']+);", re.MULTILINE),
+    r"(?m)^ *ssl_certificate ([^;\s\"']+);",
+    r"(?m)^ *ssl_certificate_key ([^;\s\"']+);",
 )
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _former_certificates(
     """What sites that still wait for certbot are served with, so that they stay encrypted."""
     for name, certificate in outline.obtained_certificates.items():
         text = "" if certificate in present else _file_text(host, facts.layout.file_path(name))
-        paths = [found[1] for found in (one.search(text) for one in _CERTIFICATE_PATHS) if found]
+        found = (re.search(one, text) for one in _CERTIFICATE_PATHS)
+        paths = [one[1] for one in found if one]
         exist = [host.files.stat(path, follow=True) is not None for path in paths]
         if len(paths) == len(_CERTIFICATE_PATHS) and all(exist):
             yield name, (paths[0], paths[1])

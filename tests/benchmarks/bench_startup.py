@@ -73,10 +73,10 @@ def applied_stage() -> DemoHost:
     for number in range(FILES - 1):
         Path(f"{demo.root}/app/static/{number}.css").write_text(f"/* {number} */\n" * 50)
     apply = (*RECONCILE, "apply", "--auto-approve", "-f", demo.file)
-    subprocess.run(apply, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(apply, check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     for number in range(FILES):
         Path(f"{demo.root}/www/media/{number}.txt").write_text("upload\n")
-    subprocess.run(apply, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(apply, check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     return demo
 
 

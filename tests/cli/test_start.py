@@ -21,12 +21,15 @@ pytestmark = pytest.mark.process
 HEAVY = ("pydantic", "rich", "yaml", "jinja2", "deepdiff", "ssl", "http.client", "asyncio")
 NEVER_FOR_NOTHING = {
     *("asyncio", "concurrent.futures", "deepdiff", "http.client", "idna", "jinja2", "logging"),
-    *("multiprocessing", "pydantic", "rich", "ssl", "yaml"),
+    *("multiprocessing", "pickle", "pydantic", "rich", "secrets", "ssl", "yaml"),
     *("reconcile.config.compile", "reconcile.config.config", "reconcile.config.load"),
     *("reconcile.doctor", "reconcile.engine.apply", "reconcile.nginx.routing.router"),
     *(
         "reconcile.nginx.running.config_test",
+        "reconcile.filesystem.forked_worker",
         "reconcile.output.json",
+        "reconcile.system.http",
+        "reconcile.system.services.systemd",
         "reconcile.verify.run_probes",
     ),
 }

@@ -19,10 +19,9 @@ _NAMES = frozenset(
         *(".vscode", ".DS_Store", "node_modules", "nohup.out"),
     }
 )
-_PATTERNS = re.compile(
-    r".*\.(?:py[co]|sqlite.*|db|db-\w+|rdb|pid|sock|sw[op]|te?mp)|.*~|\.\#.*|celerybeat-schedule.*"
-    r"|.*\.log(?:[.-]\d[\d.-]*)?(?:\.(?:gz|bz2|xz|zst))?",
-    re.IGNORECASE | re.DOTALL,
+_PATTERNS = (
+    r"(?is).*\.(?:py[co]|sqlite.*|db|db-\w+|rdb|pid|sock|sw[op]|te?mp)|.*~|\.\#.*"
+    r"|celerybeat-schedule.*|.*\.log(?:[.-]\d[\d.-]*)?(?:\.(?:gz|bz2|xz|zst))?"
 )
 DATA_FOLDERS = frozenset({"cache", "caches", "log", "logs", "releases", "tmp"})
 """Left out unless they are a Python package."""
@@ -55,7 +54,7 @@ class CodeScope:
 
 def is_ignored(name: str) -> bool:
     """Whether a name is never that of code."""
-    return name in _NAMES or _PATTERNS.fullmatch(name) is not None or is_helper_name(name)
+    return name in _NAMES or re.fullmatch(_PATTERNS, name) is not None or is_helper_name(name)
 
 
 def environment_of(program: str) -> tuple[str, ...]:

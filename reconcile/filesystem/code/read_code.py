@@ -34,7 +34,7 @@ LINKED_FOLDER = "."
 
 _ENVIRONMENT = "pyvenv.cfg"
 _OF_ENVIRONMENT = frozenset({"bin", "include", "lib", "lib64", "share"})
-_LIBRARY = re.compile(r"(?:python|pypy)[\d.]+t?")
+_LIBRARY = r"(?:python|pypy)[\d.]+t?"
 _METADATA: Mapping[str, tuple[str, ...]] = {
     "dist-info": ("RECORD", "METADATA", "direct_url.json"),
     "egg-info": ("PKG-INFO",),
@@ -168,7 +168,7 @@ class _CodeReader:
     def _read_environment(self, fd: int, prefix: str) -> None:
         self._read_name(fd, prefix, _ENVIRONMENT)
         for libraries in _opened(fd, "lib"):
-            for name in filter(_LIBRARY.fullmatch, os.listdir(libraries)):
+            for name in filter(_is_library, os.listdir(libraries)):
                 for packages in _opened(libraries, name, "site-packages"):
                     self._read_packages(packages, f"{prefix}lib/{name}/site-packages/")
 
@@ -212,6 +212,10 @@ class _CodeReader:
 
 def _without(names: Mapping[str, bool], left_out: frozenset[str]) -> dict[str, bool]:
     return {name: is_directory for name, is_directory in names.items() if name not in left_out}
+
+
+def _is_library(name: str) -> bool:
+    return re.fullmatch(_LIBRARY, name) is not None
 
 
 def _opened(fd: int, *names: str) -> Iterator[int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from posixpath import dirname, join
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.atomic_write import NEW_FILE, unlink_if_exists
 from reconcile.filesystem.attributes import set_owner_and_mode
 from reconcile.filesystem.backup import backup_places, keep_old_inode, link_backup
@@ -30,7 +30,7 @@ from reconcile.filesystem.write import (
 )
 
 
-@dataclass
+@dataclass(frozen=False)
 class BatchTarget:
     """A file to be written with content of this digest; `temp` is its name until complete."""
 

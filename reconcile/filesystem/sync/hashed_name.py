@@ -6,10 +6,10 @@ import re
 
 from reconcile.filesystem.compress import COMPRESSED
 
-_HEX = re.compile(r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}")
-_WORD = re.compile(r"[A-Z]?[a-z]*|[A-Z]+(?<!^[A-Z]{8})")
-_MIXED = re.compile(r"(?=.*[A-Z])[A-Za-z0-9_-]{8,32}")
-_LOWER = re.compile(r"(?=.*[0-9][a-z]+[0-9])(?![0-9]+x[0-9]+$)[a-z0-9]{8,32}")
+_HEX = r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}"
+_WORD = r"[A-Z]?[a-z]*|[A-Z]+(?<!^[A-Z]{8})"
+_MIXED = r"(?=.*[A-Z])[A-Za-z0-9_-]{8,32}"
+_LOWER = r"(?=.*[0-9][a-z]+[0-9])(?![0-9]+x[0-9]+$)[a-z0-9]{8,32}"
 _BASE64_LENGTH = 8
 """Of the hashes of Vite and Rollup, which may hold the characters that separate words."""
 
@@ -19,7 +19,7 @@ def holds_hash(name: str) -> bool:
     for suffix in COMPRESSED:
         name = name.removesuffix(suffix)
     first, *others = name.split(".")[:-1] or [""]
-    return bool(_HEX.fullmatch(first)) or any(
+    return bool(re.fullmatch(_HEX, first)) or any(
         _is_hash(part) for part in (*_tails(first), *others, *map(_last, others))
     )
 
@@ -36,6 +36,6 @@ def _last(part: str) -> str:
 
 
 def _is_hash(text: str) -> bool:
-    if _HEX.fullmatch(text) or _LOWER.fullmatch(text):
+    if re.fullmatch(_HEX, text) or re.fullmatch(_LOWER, text):
         return True
-    return bool(_MIXED.fullmatch(text)) and not _WORD.fullmatch(text)
+    return bool(re.fullmatch(_MIXED, text)) and not re.fullmatch(_WORD, text)

@@ -11,10 +11,11 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from posixpath import join
 from typing import NamedTuple
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.folder_access import can_all_writers_enter, can_all_writers_read
 from reconcile.filesystem.host_error import HostError, UnsafePath
 from reconcile.filesystem.openat import DirectoryCursor, Listing
@@ -46,7 +47,7 @@ class Original(NamedTuple):
         return Signature.of(self.st)
 
 
-@dataclass
+@dataclass(frozen=False)
 class NotCopied:
     """What of the source is not copied: links that lead out of it, special files, hard links."""
 

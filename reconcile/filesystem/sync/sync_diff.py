@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from posixpath import dirname
 from typing import Literal, NamedTuple
 
+from reconcile.dataclass import dataclass
 from reconcile.filesystem.compress import SUFFIXES
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.path import upwards
@@ -92,7 +93,7 @@ class TooManyFiles(HostError):
         super().__init__(f"{folder} holds too many files", why, fix)
 
 
-@dataclass
+@dataclass(frozen=False)
 class SyncDiff:
     """All that differs, and so all that an apply does; paths are relative to the root."""
 

@@ -18,7 +18,7 @@ ZONE_SIZE = "10m"
 """Nginx silently keeps its old configuration where a zone changes its key or size under one
 name: the name is made of both."""
 _LOCAL = "localhost"
-_NAME = re.compile(r"(?P<host>[A-Za-z0-9_.-]+):(?P<port>\d+)", re.ASCII)
+_NAME = r"(?a)(?P<host>[A-Za-z0-9_.-]+):(?P<port>\d+)"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class UpstreamBlock:
 
 def upstream_host(server: str) -> str | None:
     """The name that an address has to be resolved from, None for an IP address or a socket."""
-    found = _NAME.fullmatch(server)
+    found = re.fullmatch(_NAME, server)
     is_ip = found and re.fullmatch(r"[\d.]+", found["host"])
     return found["host"] if found and not is_ip and found["host"] != _LOCAL else None
 

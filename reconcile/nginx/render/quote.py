@@ -6,8 +6,8 @@ import re
 
 from reconcile.errors import ReconcileError
 
-_BARE = re.compile(r"[A-Za-z0-9/.:*@%+,=_~\[\]-]+", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BARE = r"(?a)[A-Za-z0-9/.:*@%+,=_~\[\]-]+"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _TOKEN_LIMIT = 4000
 """Nginx refuses a token of 4096 bytes; the rest is for its quotes and the directive's name."""
 
@@ -37,7 +37,7 @@ def nginx_quote(value: str | int) -> str:
             why=reason,
             fix="Choose another value in reconcile.yaml. Nothing was changed.",
         )
-    if _BARE.fullmatch(value):
+    if re.fullmatch(_BARE, value):
         return value
     return f'"{_escaped(value)}"'
 
@@ -55,7 +55,7 @@ def _escaped(value: str) -> str:
 def _unquotable(value: str) -> str:
     if not value:
         return "it is empty"
-    if _CONTROL.search(value):
+    if re.search(_CONTROL, value):
         return "it contains a control character"
     if "$" in value:
         return "nginx would read its $ as a variable, and has no escape for it"

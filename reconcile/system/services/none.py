@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ReconcileError
 from reconcile.system.services import ServiceFailed, UnitStatus, require_unit_name
 from reconcile.system.services.service_undo import record_enabled
-from reconcile.system.services.systemd import ENABLED_STATES, UNIT_DIRECTORY
+from reconcile.system.services.systemd import ENABLED_STATES
+from reconcile.system.services.unit_files import UNIT_DIRECTORY
 
 if TYPE_CHECKING:
     from reconcile.system import Host

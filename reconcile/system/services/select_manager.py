@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconcile.system.services.none import NoServices
-from reconcile.system.services.process.manager import ProcessManager
-from reconcile.system.services.systemd import Systemd
-
 if TYPE_CHECKING:
     from reconcile.system import Host
     from reconcile.system.services import ServiceManager
 
 
 def select_manager(host: Host) -> ServiceManager:
-    """The service manager of `host`, by `host.service_manager` of its settings."""
+    """The service manager of `host`, by `host.service_manager` of its settings.
+
+    Each is a tenth of what a command imports, and a host has one: only that one is imported.
+    """
     name = host.settings.service_manager
     if name == "systemd":
+        from reconcile.system.services.systemd import Systemd
+
         return Systemd(host)
-    return ProcessManager(host) if name == "process" else NoServices(host)
+    if name == "process":
+        from reconcile.system.services.process.manager import ProcessManager
+
+        return ProcessManager(host)
+    from reconcile.system.services.none import NoServices
+
+    return NoServices(host)

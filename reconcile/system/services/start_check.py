@@ -13,7 +13,7 @@ from reconcile.system.services import ServiceFailed
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
 
 RUNTIME_FOLDER = UNIT_DIRECTORIES[1]
-_LEFT_OUT = re.compile(
+_LEFT_OUT = (
     # What belongs to the process that runs, such as its folder below /run, must not be touched.
     r"Type|Exec\w+|Restart\w*|KillMode|RuntimeDirectory\w*|Timeout\w+|PIDFile|NotifyAccess"
     r"|Sockets|WatchdogSec|RemainAfterExit|BusName"
@@ -33,7 +33,7 @@ def check_text(text: str, dropins: Iterable[str]) -> str:
     if not checks:
         return ""
     more = (setting for dropin in dropins for setting in _settings(dropin))
-    kept = (f"{name}={value}" for name, value in (*own, *more) if not _LEFT_OUT.fullmatch(name))
+    kept = (f"{name}={value}" for name, value in (*own, *more) if not re.fullmatch(_LEFT_OUT, name))
     return "\n".join(("[Service]", "Type=oneshot", _TIMEOUT, *kept, *checks, ""))
 
 

@@ -26,13 +26,13 @@ from reconcile.system.services.start_record import forget_start, record_start, s
 from reconcile.system.services.started_code import forget_code
 from reconcile.system.services.systemctl import Properties, show
 from reconcile.system.services.triggers import is_triggered
+from reconcile.system.services.unit_files import UNIT_DIRECTORY
 from reconcile.system.services.waiting import wait_until_active
 
 if TYPE_CHECKING:
     from reconcile.system import Host
     from reconcile.system.commands import CompletedCommand
 
-UNIT_DIRECTORY = "/etc/systemd/system"
 PROPERTIES = (
     *("LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "MainPID"),
     *("ExecMainStartTimestamp", "ActiveEnterTimestamp", "NeedDaemonReload", "FragmentPath"),

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from reconcile.system import Host
     from reconcile.system.services import UnitStatus
 
+UNIT_DIRECTORY = "/etc/systemd/system"
 UNIT_DIRECTORIES = (
-    "/etc/systemd/system",
+    UNIT_DIRECTORY,
     "/run/systemd/system",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 
-_ASSIGNMENT = re.compile(
-    r"""^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*"""
+_ASSIGNMENT = (
+    r"""(?ms)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*"""
     r"""((?:(?:'[^']*'|"(?:[^"\\]|\\.)*")[ \t]*)*)"""
-    r"""((?:[^\n\\]|\\.)*)""",
-    re.MULTILINE | re.DOTALL,
+    r"""((?:[^\n\\]|\\.)*)"""
 )
-_QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
-_ESCAPED_IN_QUOTES = re.compile(r"""\\(["\\`$]|\n)""")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED = r"""(?s)'([^']*)'|"((?:[^"\\]|\\.)*)\""""
+_ESCAPED_IN_QUOTES = r"""\\(["\\`$]|\n)"""
+_ESCAPED = r"(?s)\\(.)"
 
 
 def parse_environment(text: str) -> dict[str, str]:
@@ -20,15 +19,15 @@ def parse_environment(text: str) -> dict[str, str]:
 
     Source: systemd.exec(5), EnvironmentFile=.
     """
-    return {name: _unquoted(quoted, plain) for name, quoted, plain in _ASSIGNMENT.findall(text)}
+    return {name: _unquoted(quoted, plain) for name, quoted, plain in re.findall(_ASSIGNMENT, text)}
 
 
 def _unquoted(quoted: str, plain: str) -> str:
     parts = [
-        single or _ESCAPED_IN_QUOTES.sub(_unescaped, double)
-        for single, double in _QUOTED.findall(quoted)
+        single or re.sub(_ESCAPED_IN_QUOTES, _unescaped, double)
+        for single, double in re.findall(_QUOTED, quoted)
     ]
-    return "".join(parts) + _ESCAPED.sub(_unescaped, plain.rstrip(" \t\r"))
+    return "".join(parts) + re.sub(_ESCAPED, _unescaped, plain.rstrip(" \t\r"))
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import time
@@ -138,7 +137,7 @@ def _ready_socket() -> Iterator[tuple[str, socket.socket]]:
 
     Its name is abstract: it creates no file, and no path can be too long for it.
     """
-    name = f"reconcile-{secrets.token_hex(8)}"
+    name = f"reconcile-{os.urandom(8).hex()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
         ready.bind(f"\0{name}")
         ready.settimeout(0.05)
