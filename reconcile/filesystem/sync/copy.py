@@ -14,7 +14,6 @@ from dataclasses import replace
 from functools import partial
 from posixpath import join
 
-from reconcile.dataclass import dataclass
 from reconcile.filesystem.atomic_write import write_all
 from reconcile.filesystem.attributes import fd_path
 from reconcile.filesystem.host_error import ChangedSincePlan, cause
