@@ -27,7 +27,8 @@ from reconcile.system import Host
 from reconcile.system.services.service_undo import record_unit_file
 
 FOLDER_MODE = 0o755
-_SOCKET = re.compile(r"^ListenStream=(/.*)$", re.MULTILINE)
+_LISTENS = re.compile(r"^ListenStream=(/.*)$|^ExecStart=.* --bind (\"[^\"]*\"|\S+)", re.MULTILINE)
+"""Where an app listens: its socket unit has it, or without one its service."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Unit(Resource):
     inode: Stat | None = None
     """Observed: what gets another owner or mode."""
     left_socket: str | None = None
-    """Observed: the path that a socket leaves for another one."""
+    """Observed: where an app listens until it listens elsewhere."""
 
     order: ClassVar[int] = 40
     removal_order: ClassVar[int] = 96
@@ -177,6 +178,16 @@ def _filled_by(change: Change) -> str:
 
 
 def _left_socket(before: str, after: str) -> str | None:
-    """The path of the socket in `before`, where `after` has another one."""
-    old, new = _SOCKET.search(before), _SOCKET.search(after)
-    return old[1] if old and new and old[1] != new[1] else None
+    """Where the app of `before` listens, where that of `after` listens elsewhere."""
+    old, new = _listens_at(before), _listens_at(after)
+    if old == new or not after:
+        return None
+    if old:
+        # A socket unit of another kind of address is not one of ours.
+        return old if new or "[Service]" in before else None
+    return "its socket" if before.startswith(HEADER) else None
+
+
+def _listens_at(text: str) -> str:
+    found = _LISTENS.search(text)
+    return (found[1] or found[2]).strip('"').removeprefix("unix:") if found else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.engine.model import Finding
+from reconcile.resources.gunicorn_units import HEADER
 from reconcile.resources.unit import Unit
 from reconcile.system import Host
 
@@ -27,6 +28,33 @@ def test_a_socket_that_moves_is_a_warning_that_names_the_way_without_a_gap(tmp_p
     assert ("socket-moves", "warning") == (found.rule, found.severity)
     assert "web.socket leaves /run/a.sock" in found.what
     assert "another `service`" in found.fix
+
+
+SERVICE = f"{HEADER}\n[Service]\nExecStart=/v/python -m gunicorn --workers 3{{}} app:app\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        (" --bind 127.0.0.1:8000", " --bind 127.0.0.1:8001", "127.0.0.1:8000"),
+        (' --bind "unix:/run/a b.sock"', " --bind unix:/run/b.sock", "/run/a b.sock"),
+        (" --bind 127.0.0.1:8000", "", "127.0.0.1:8000"),
+        ("", " --bind 127.0.0.1:8000", "its socket"),
+    ],
+)
+def test_so_is_a_service_that_listens_elsewhere_by_itself(
+    before: str, after: str, left: str, tmp_path: Path
+) -> None:
+    [found] = findings(tmp_path, SERVICE.format(before), SERVICE.format(after))
+
+    assert f"web.socket leaves {left}: until Nginx is reloaded" in found.what
+
+
+def test_a_service_whose_options_change_leaves_nothing(tmp_path: Path) -> None:
+    bound = SERVICE.format(" --bind 127.0.0.1:8000")
+
+    assert () == findings(tmp_path, bound, bound.replace("workers 3", "workers 5"))
+    assert () == findings(tmp_path, bound, "")
 
 
 @pytest.mark.parametrize("before", [TEXT.format("/run/b.sock"), "[Socket]\nListenStream=8000\n"])
