@@ -11,8 +11,7 @@ import socketserver
 import ssl
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
@@ -34,6 +33,7 @@ from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.run_probes import run_probes
 from tests.support.host_facts import HOST
 from tests.support.ports import free_port
+from tests.support.wait import wait_for
 
 NGINX = "/usr/sbin/nginx"
 
@@ -60,14 +60,6 @@ http {{
     include {root}/etc/sites-enabled/*;
 }}
 """
-
-
-def until(condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
-    """Wait until `condition` holds; AssertionError at the deadline."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the deadline passed"
-        time.sleep(0.01)
 
 
 def accepts(port: int) -> bool:
@@ -121,15 +113,20 @@ class Nginx:
         result = self.run()
         assert (0, "") == (result.returncode, result.stderr)
         self.started = True
-        until(lambda: (self.root / "run/nginx.pid").exists())
+        self.wait_for_pid()
         # A worker has its title only when it runs: one without is not found yet.
-        until(lambda: len(workers(self.master)) == WORKERS)
+        wait_for(lambda: len(workers(self.master)) == WORKERS, "nginx's workers")
+
+    def wait_for_pid(self) -> None:
+        """Until nginx has written its pid: it opens the file first."""
+        pid_file = self.root / "run/nginx.pid"
+        wait_for(lambda: pid_file.exists() and pid_file.read_text().strip(), "nginx's pid")
 
     def stop(self) -> None:
         pid_file = self.root / "run/nginx.pid"
         if self.started and pid_file.exists():
             os.kill(self.master, signal.SIGTERM)
-            until(lambda: not pid_file.exists())
+            wait_for(lambda: not pid_file.exists(), "nginx to stop")
 
     def error_log(self) -> str:
         return (self.root / "log/error.log").read_text()

@@ -22,8 +22,8 @@ from reconcile.nginx.running.loaded_config import STALE, find_running
 from reconcile.nginx.running.reload import NginxReloaded, NginxReloadFailed
 from reconcile.nginx.running.zone_conflicts import zone_conflict
 from reconcile.resources.nginx_live import NginxLive
-from tests.nginx.running.conftest import until
 from tests.support.ports import free_port
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.process
 
@@ -33,9 +33,9 @@ def live(world, host):
     """The running canonical site, and the resource that says so."""
     newest = world.write().stat().st_ctime
     # Closer than the grain of start times counts as older.
-    until(lambda: time.time() > newest + 0.02)
+    wait_for(lambda: time.time() > newest + 0.02, "the clock")
     world.nginx.start()
-    until(lambda: find_running(discover(host)) is not None)
+    wait_for(lambda: find_running(discover(host)), "nginx")
     return wanted(world)
 
 
@@ -49,10 +49,9 @@ def wanted(world) -> NginxLive:
 
 def test_a_worker_is_found_from_the_moment_at_which_nginx_has_its_pid_file(world, host):
     world.write()
-    pid_file = world.nginx.root / "run/nginx.pid"
     with subprocess.Popen([world.nginx.binary, "-c", str(world.nginx.config)]) as starter:
         world.nginx.started = True
-        until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+        world.nginx.wait_for_pid()
         now = find_running(discover(host))
         starter.wait()
 
@@ -140,7 +139,10 @@ def test_a_foreign_reload_of_other_text_shows_though_the_file_is_put_back(world,
 def reload_by_hand(world, host) -> None:
     before = set(find_running(discover(host)).workers)
     os.kill(world.nginx.master, signal.SIGHUP)
-    until(lambda: bool((now := find_running(discover(host))) and not before & set(now.workers)))
+    wait_for(
+        lambda: (now := find_running(discover(host))) and not before & set(now.workers),
+        "workers after the reload",
+    )
 
 
 def test_an_nginx_that_does_not_run_serves_nothing_old(world, live, host):

@@ -14,8 +14,9 @@ import pytest
 
 from reconcile.config.site.maintenance import maintenance_findings
 from reconcile.verify.run_probes import run_probes
-from tests.nginx.running.conftest import host_with, serve_yaml, until
+from tests.nginx.running.conftest import host_with, serve_yaml
 from tests.support.ports import free_port
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.process
 
@@ -189,7 +190,7 @@ def test_what_is_not_compressed_as_declared_is_a_failure(world, directive, fault
     world.nginx.site("myapp", config)
     assert 0 == world.nginx.run("-s", "reload").returncode
 
-    until(lambda: any(fault in one for one in served.failed_probes()))
+    wait_for(lambda: any(fault in one for one in served.failed_probes()), fault)
 
 
 def test_the_default_yields_to_gzip_in_extra(world):
@@ -750,7 +751,7 @@ def test_a_limit_that_nobody_enforces_is_a_failure(world):
     )
     world.nginx.site("myapp", re.sub(rb"limit_req [^;]*;", b"", served.site.nginx_content))
     assert 0 == world.nginx.run("-s", "reload").returncode
-    until(lambda: any("limits a client" in one for one in served.failed_probes()))
+    wait_for(lambda: any("limits a client" in one for one in served.failed_probes()), "the limit")
 
 
 def test_a_limited_client_is_whom_a_trusted_proxy_names(world):

@@ -14,7 +14,7 @@ from reconcile.nginx.running.discover import discover
 from reconcile.output.url_explanation import explain_text
 from reconcile.system import Host
 from tests.nginx.comparisons import compared
-from tests.nginx.running.conftest import Nginx, World, host_with, until
+from tests.nginx.running.conftest import Nginx, World, host_with
 from tests.nginx.running.worker_world import LOCATIONS, WorkerWorld
 from tests.support.needs_root import needs_root
 from tests.support.ports import free_port
@@ -38,8 +38,7 @@ def start_in_sandbox(nginx: Nginx, mounts: list[str], *, bounding: str = "") -> 
     )
     assert (0, "") == (done.returncode, done.stderr)
     nginx.started = True
-    pid_file = nginx.root / "run/nginx.pid"
-    until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+    nginx.wait_for_pid()
 
 
 def differing(nginx: Nginx, world: WorkerWorld, port: int) -> dict[str, tuple[str, int]]:
