@@ -105,7 +105,7 @@ class Convergence:
         """Add ignore rules for the differing fields; the rest of the resource stays managed."""
         if change.action != "update" or change.ref.kind not in _IGNORABLE:
             return False
-        names = list(_fields(change))
+        names = list(_differing_fields(change))
         ignorable = change.after.ignorable() if change.after else frozenset()
         if not names or not ignorable.issuperset(names):
             return False
@@ -161,7 +161,7 @@ def _why(found: Leftover) -> str:
     return found.reason if isinstance(found, Unknown) else f"{found.ref} does not exist"
 
 
-def _fields(change: Change) -> Iterator[str]:
+def _differing_fields(change: Change) -> Iterator[str]:
     """Yield the differing fields by their names in ignore rules."""
     after, before = change.after, change.before
     for field in change.fields:

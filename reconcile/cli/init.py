@@ -64,7 +64,7 @@ def init(
     host, folder = Host(), os.path.dirname(os.path.abspath(file))
     _refuse_existing(file)
     server_name = _checked_name(server_name)
-    app = _chosen_app(folder, _checked(framework), host)
+    app = _chosen_app(folder, _parse_framework(framework), host)
     _refuse_served(host, server_name)
     text = _starter(folder, server_name)
     if app is not None:
@@ -91,7 +91,7 @@ def _chosen_app(folder: str, wanted: Framework | None, host: Host) -> AppFolder 
     return with_settings(found, host) if found else None
 
 
-def _checked(framework: str | None) -> Framework | None:
+def _parse_framework(framework: str | None) -> Framework | None:
     if framework is None:
         return None
     for known in FRAMEWORKS:

@@ -18,7 +18,7 @@ def keys_at(loc: Loc, model: type[BaseModel]) -> tuple[str, ...]:
     for part in loc:
         annotations = [below for one in annotations for below in _annotations_below(one, part)]
     models = [model for one in annotations for model in _models(one)]
-    return tuple(dict.fromkeys(name for model in models for name in _fields(model)))
+    return tuple(dict.fromkeys(name for model in models for name in _fields_by_key(model)))
 
 
 def _annotations_below(annotation: Any, part: str | int) -> Iterator[Any]:
@@ -35,11 +35,11 @@ def _annotations_below(annotation: Any, part: str | int) -> Iterator[Any]:
         yield arguments[1]
     elif origin is tuple:
         yield arguments[0]
-    elif _is_model(annotation) and part in _fields(annotation):
-        yield _fields(annotation)[str(part)].annotation
+    elif _is_model(annotation) and part in _fields_by_key(annotation):
+        yield _fields_by_key(annotation)[str(part)].annotation
 
 
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+def _fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a model by their names in the file."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
@@ -71,7 +71,7 @@ def _keys(annotation: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, t
     """Each key of a value and of what it holds, with the place of its mapping."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if _is_model(annotation):
-        for name, field in _fields(annotation).items():
+        for name, field in _fields_by_key(annotation).items():
             yield name, place
             yield from _keys(field.annotation, (*place, name))
     elif origin in (Annotated, tuple):

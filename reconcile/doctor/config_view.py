@@ -278,11 +278,11 @@ def _app(config: Config, name: str, site: Site) -> DeclaredApp:
         user=app.user if app else None,
         max_upload=site.max_upload,
         place=str(config.position_of("sites", name)),
-        code=_code(config, name, app) if app else None,
+        code=_declared_code(config, name, app) if app else None,
     )
 
 
-def _code(config: Config, name: str, app: App) -> DeclaredCode | None:
+def _declared_code(config: Config, name: str, app: App) -> DeclaredCode | None:
     python = app.gunicorn.python if app.gunicorn else ""
     at = ("sites", name, "app")
     if flask := app.flask:

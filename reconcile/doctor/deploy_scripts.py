@@ -49,11 +49,11 @@ class Deletion:
         """Whether it deletes the folder `path`: it is in the target, and no pattern keeps it."""
         below = path.removeprefix(self.target.rstrip("/")).strip("/")
         return is_inside(path, self.target) and not (
-            below and any(_covers(pattern, below) for pattern in self.kept)
+            below and any(_matches_folder(pattern, below) for pattern in self.kept)
         )
 
 
-def _covers(pattern: str, below: str) -> bool:
+def _matches_folder(pattern: str, below: str) -> bool:
     """Whether a pattern (`media/***`, `/media`, `*/media`) matches a folder of `below`."""
     names, word = below.split("/"), re.sub(r"/\*+$", "", pattern).strip("/").split("**/")[-1]
     ways = ("/".join(names[: n + 1]) for n in range(len(names)))
@@ -120,10 +120,10 @@ def _rsync(words: list[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     if not deletes or _has(words, "n", "--dry-run") or any(w.startswith(_LISTED) for w in words):
         return
     *sources, target = _operands(words) or [""]
-    rules = (*_values(words, "--filter"), *_values(words, "-f"))
+    rules = (*_option_values(words, "--filter"), *_option_values(words, "-f"))
     kept = tuple(found[1] for rule in rules if (found := _PROTECT.fullmatch(rule)))
     if "--delete-excluded" not in deletes:
-        kept += _values(words, "--exclude")
+        kept += _option_values(words, "--exclude")
     for source in sources:
         # Without a slash at its end the folder itself is copied, into the target.
         whole = source.endswith(("/", "/.")) or source == "."
@@ -140,8 +140,8 @@ def _git(words: list[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         own, "n", "--dry-run"
     ):
         return
-    kept = (*_values(own, "-e"), *_values(own, "--exclude"))
-    folder = next(iter(_values(before, "-C")), ".")
+    kept = (*_option_values(own, "-e"), *_option_values(own, "--exclude"))
+    folder = next(iter(_option_values(before, "-C")), ".")
     for word in _operands(own, re.compile("-e|--exclude")) or ["."]:
         yield "git clean -fdx in", join(folder, word), kept
 
@@ -152,7 +152,7 @@ def _has(words: list[str], letter: str, long: str = "") -> bool:
     return bool(long and long in words) or any(letter in letters for letters in short)
 
 
-def _values(words: list[str], option: str) -> tuple[str, ...]:
+def _option_values(words: list[str], option: str) -> tuple[str, ...]:
     """The values of an option, as separate words or behind "="."""
     joined = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
     return (*joined, *(after for word, after in pairwise(words) if word == option))

@@ -102,10 +102,12 @@ def _combine_fixes(fixes: Iterable[str]) -> str:
     parts = [part for fix in different for part in _COMMENT.sub("", fix).split(" && ")]
     # A restart comes after all that it is for.
     last = [part for number, part in enumerate(parts) if part not in parts[number + 1 :]]
-    return " && ".join(one for one in last if not any(_covers(other, one) for other in last))
+    return " && ".join(
+        one for one in last if not any(_contains_command(other, one) for other in last)
+    )
 
 
-def _covers(command: str, other: str) -> bool:
+def _contains_command(command: str, other: str) -> bool:
     """Whether a command does what `other` does, to more paths."""
     words, fewer = command.split(), other.split()
     return len(words) > len(fewer) and words[:3] == fewer[:3] and {*fewer} < {*words}

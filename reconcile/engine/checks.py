@@ -29,7 +29,7 @@ def merged_versions(checks: Iterable[Check]) -> tuple[Check, ...]:
     for check in checks:
         key = (without_version(check.name), check.status, check.detail)
         alike.setdefault(key, []).append(check)
-    return tuple(_merged(group) for group in alike.values())
+    return tuple(_merge_versions(group) for group in alike.values())
 
 
 def without_version(name: str) -> str:
@@ -37,7 +37,7 @@ def without_version(name: str) -> str:
     return re.sub(_VERSION, "", name)
 
 
-def _merged(group: Sequence[Check]) -> Check:
+def _merge_versions(group: Sequence[Check]) -> Check:
     versions = {match[0] for check in group if (match := re.search(_VERSION, check.name))}
     if len(versions) < 2:
         return group[0]

@@ -148,14 +148,14 @@ class Changes(tuple[Change, ...]):
         return {change.ref: change for change in self}
 
     @cached_property
-    def _made(self) -> dict[object, Any]:
+    def _once(self) -> dict[object, Any]:
         return {}
 
     def once(self, make: Callable[[Changes, Any], T], host: Any) -> T:
         """What `make` makes of all of them on `host`, which it makes once."""
-        if make not in self._made:
-            self._made[make] = make(self, host)
-        found: T = self._made[make]
+        if make not in self._once:
+            self._once[make] = make(self, host)
+        found: T = self._once[make]
         return found
 
 

@@ -94,7 +94,7 @@ class _Fold:
         # What is protected stays, and so does every directory above it.
         self._leaving = {ref for ref, row in undeclared.items() if not row.protected}
         self._protected |= {ref.name for ref in undeclared.keys() - self._leaving}
-        dropped = dict(self._made(undeclared))
+        dropped = dict(self._undeclared_resources(undeclared))
         declared = {ref: item.resource for ref, item in self._desired.items()}
         by_kind = _by_kind([*declared.values(), *dropped.values()])
         for ref in _order(declared, dropped):
@@ -110,7 +110,7 @@ class _Fold:
             tuple(self._warnings(created)),
         )
 
-    def _made(self, refs: Iterable[Ref]) -> Iterator[tuple[Ref, Resource]]:
+    def _undeclared_resources(self, refs: Iterable[Ref]) -> Iterator[tuple[Ref, Resource]]:
         """Resources known by name only; Unknown where this version lacks the kind."""
         for ref in refs:
             try:

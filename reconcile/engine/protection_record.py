@@ -61,7 +61,7 @@ def protected_on(host: Host, rows: Rows) -> ProtectedFolders:
     found: dict[str, Places] = {}
     for one in (_protected(rows), *everything):
         for ref, places in one.items():
-            found[ref.name] = _merged(found.get(ref.name, ()), places)
+            found[ref.name] = _union(found.get(ref.name, ()), places)
     return found
 
 
@@ -103,10 +103,10 @@ def _rows(recorded: Mapping[Ref, Places]) -> dict[Ref, LedgerRow]:
 
 def _with_place(ref: Ref, row: LedgerRow) -> LedgerRow:
     now = tuple(place for place in locate(ref.name).places if place.inode)
-    return replace(row, places=_merged(row.places, now))
+    return replace(row, places=_union(row.places, now))
 
 
-def _merged(before: Places, now: Places) -> Places:
+def _union(before: Places, now: Places) -> Places:
     """Both; the same directory once, at its present path."""
     moved = [one for one in before if not any(one.is_same_inode(other) for other in now)]
     return (*moved, *now)

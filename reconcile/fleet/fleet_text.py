@@ -146,11 +146,11 @@ def _change_line(change: Mapping[str, Any]) -> str:
     actions = values.get("actions")
     action = str(actions[0]) if isinstance(actions, list) and actions else ""
     line = f"{_SIGNS.get(action, ' ')} {change.get('address')}"
-    fields = ", ".join(_fields(values)) if action == "update" else ""
+    fields = ", ".join(_changed_fields(values)) if action == "update" else ""
     return f"{line}: {fields} ({change.get('cause')})" if fields else line
 
 
-def _fields(values: Mapping[str, Any]) -> Iterator[str]:
+def _changed_fields(values: Mapping[str, Any]) -> Iterator[str]:
     before, after = values.get("before"), values.get("after")
     if isinstance(before, dict) and isinstance(after, dict):
         for key in after:

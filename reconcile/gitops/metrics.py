@@ -31,7 +31,7 @@ def write_metrics(path: str, drift: Drift) -> None:
 def metrics_text(drift: Drift) -> bytes:
     """The metrics in Prometheus' text format."""
     registry = CollectorRegistry()
-    _values(registry, drift)
+    _add_values(registry, drift)
     _labelled(registry, drift)
     _certificates(registry, drift)
     return generate_latest(registry)
@@ -41,7 +41,7 @@ def _is_replaceable(old: bytes) -> bool:
     return not old or old.startswith(FIRST_LINE)
 
 
-def _values(registry: CollectorRegistry, drift: Drift) -> None:
+def _add_values(registry: CollectorRegistry, drift: Drift) -> None:
     since = drift.first_seen
     values: dict[str, tuple[str, float | None]] = {
         "in_sync": ("1 if the host matches the configuration.", drift.in_sync),

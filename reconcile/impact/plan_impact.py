@@ -92,7 +92,7 @@ class _Impact:
         plan = with_errors(self.plan, [*self._unnoticed_restart(restart)])
         return replace(
             plan,
-            changes=tuple(self._explained(change, restart) for change in self.plan.changes),
+            changes=tuple(self._with_restart(change, restart) for change in self.plan.changes),
             findings=(
                 *plan.findings,
                 *config_warnings(self._after, self._routers[1]),
@@ -211,7 +211,7 @@ class _Impact:
             c.ref.kind == "nginx_live" for c in changes
         )
 
-    def _explained(self, change: Change, restart: str) -> Change:
+    def _with_restart(self, change: Change, restart: str) -> Change:
         if change.ref.kind == "nginx_live" and restart:
             because = change.reason.removeprefix(RELOAD)
             return replace(change, reason=f"restart, a reload is not enough: {restart} ({because})")

@@ -25,13 +25,13 @@ def sample_requests(site: SiteContext, samples: Samples) -> Iterator[SampleReque
     """Yield requests for each port, location, upload limit and bare address of a site."""
     main = main_endpoint(site)
     for listen in site.listens:
-        yield _get(endpoint(site, listen), "/")
+        yield _get_request(endpoint(site, listen), "/")
     for prefix, location in site.declared.locations.items():
         yield from _of_location(main, prefix, location, samples.get(location.dir, ()))
     for key in (*site.declared.redirects, *site.declared.proxied):
-        yield _get(main, key)
+        yield _get_request(main, key)
     for name in site.declared.redirect_from:
-        yield _get(replace(main, host=host_to_probe((name,))), "/")
+        yield _get_request(replace(main, host=host_to_probe((name,))), "/")
     if site.upstream:
         yield from _uploads(site, main)
     yield from _by_address(site, main, samples)
@@ -41,20 +41,20 @@ def _of_location(
     at: Endpoint, prefix: str, location: Location, names: Sequence[str]
 ) -> Iterator[SampleRequest]:
     for name in names:
-        yield _get(at, prefix + name)
+        yield _get_request(at, prefix + name)
     sample = f"{location.dir}/{_SAMPLE}"
     if location.role != "static" and not names:
         is_usual = location.role == "media"
-        yield _get(at, prefix + _SAMPLE, sample, short=f"{prefix}*", is_usual=is_usual)
+        yield _get_request(at, prefix + _SAMPLE, sample, short=f"{prefix}*", is_usual=is_usual)
     # One address is enough: the files above show how the others answer.
     once = replace(at, addresses=at.addresses[:1])
-    yield _get(once, prefix, is_usual=False)
+    yield _get_request(once, prefix, is_usual=False)
     if prefix != "/":
-        yield _get(once, prefix.rstrip("/"), is_usual=False)
+        yield _get_request(once, prefix.rstrip("/"), is_usual=False)
         # An answer means that requests can leave the directory for its siblings.
         around = f"{prefix.rstrip('/')}../{basename(location.dir)}/{_SAMPLE}"
-        yield _get(once, around, sample, is_usual=False)
-    yield _get(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}", is_usual=False)
+        yield _get_request(once, around, sample, is_usual=False)
+    yield _get_request(once, prefix + _DOTFILE, f"{location.dir}/{_DOTFILE}", is_usual=False)
 
 
 def _uploads(site: SiteContext, at: Endpoint) -> Iterator[SampleRequest]:
@@ -64,7 +64,7 @@ def _uploads(site: SiteContext, at: Endpoint) -> Iterator[SampleRequest]:
     path = next((p.upload for p in site.declared.probes if isinstance(p, UploadProbeSettings)), "/")
     label = f"{path} with {_size(limit)}"
     for length, short in ((limit, label), (limit + 1, f"{label} and a byte")) if limit else ():
-        sample = _get(at, path)
+        sample = _get_request(at, path)
         requests = (replace(r, method="POST", body_length=length) for r in sample.requests[:1])
         note = f" with {length} bytes"
         yield replace(sample, requests=tuple(requests), note=note, short=short, is_usual=False)
@@ -83,14 +83,14 @@ def _by_address(site: SiteContext, at: Endpoint, samples: Samples) -> Iterator[S
     for path in ["/", *(prefix + names[0] for prefix, names in named if names)][:2]:
         for address in at.addresses:
             here = Endpoint(at.scheme, _bracketed(address), at.port, (address,))
-            yield _get(here, path, is_usual=False)
+            yield _get_request(here, path, is_usual=False)
 
 
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _get(
+def _get_request(
     at: Endpoint, path: str, *assumed_files: str, short: str = "", is_usual: bool = True
 ) -> SampleRequest:
     requests = (

@@ -45,11 +45,11 @@ _FORMS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 def near_names(names: Iterable[str], missing: str) -> Iterator[tuple[str, str]]:
     """Those of `names` that differ from `missing` in nothing that people see, and in what."""
-    wanted = _plain(missing)
+    wanted = _in_plain_form(missing)
     for name in names:
         if name == missing:
             continue
-        if _plain(name) == wanted:
+        if _in_plain_form(name) == wanted:
             yield name, " and ".join(_differences(name, missing))
         elif _with_underscores(name) == _with_underscores(missing):
             yield name, BLANK
@@ -60,7 +60,7 @@ def _with_underscores(name: str) -> str:
     return re.sub(r"[\s+_]+", "_", _unescaped(name))
 
 
-def _plain(name: str) -> str:
+def _in_plain_form(name: str) -> str:
     """A name without what people do not see: both forms of `é`, `%20` and a blank."""
     return unicodedata.normalize("NFC", _through(name, (form for _, form in _FORMS)))
 

@@ -138,7 +138,7 @@ def _host(
     now: datetime,
 ) -> HostView:
     checklists, others = _split_checks(record.checks)
-    views = _merged(others)
+    views = _check_views(others)
     passed = tuple(view.title for view in views if view.status == "pass")
     skipped = sum(view.status == "skipped" for view in views)
     plan, hold = record.plan, record.hold
@@ -229,7 +229,7 @@ def _checklist(site: str, found: list[tuple[int, CheckView]]) -> ChecklistView:
     return ChecklistView(site, views)
 
 
-def _merged(checks: Iterable[CheckPart]) -> list[CheckView]:
+def _check_views(checks: Iterable[CheckPart]) -> list[CheckView]:
     """The checks, those of both IP versions once, the worst first."""
     plain = [Check(one.name, _status(one), one.detail) for one in checks]  # type: ignore[arg-type]
     views = [

@@ -333,7 +333,7 @@ class Release(Resource):
                 why = error.why.partition("\n")[0]
                 on_step(ended(monotonic() - began, error.output, why))
                 host.state.write(self.log, log + error.output[-LOG_BYTES:])
-                raise self._explained(error, number, host.state.path_of(self.log)) from None
+                raise self._step_failure(error, number, host.state.path_of(self.log)) from None
             on_step(ended(monotonic() - began, output))
             log += f"$ {step.text}\n".encode() + output[-LOG_BYTES:]
             host.state.write(self.log, log)
@@ -363,7 +363,7 @@ class Release(Resource):
         """The file of the state directory with the output of its steps."""
         return f"releases/{self.site}-{self.id}.log"
 
-    def _explained(self, error: StepFailed, number: int, log: str) -> StepFailed:
+    def _step_failure(self, error: StepFailed, number: int, log: str) -> StepFailed:
         step = self.commands[number - 1]
         ran = [one for one in self.commands[:number] if one.irreversible]
         left = "".join(f" `{one.text}` has run, and cannot be undone." for one in ran)

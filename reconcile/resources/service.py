@@ -147,7 +147,7 @@ class Service(Resource):
         return CHANGING if is_changing(host, status) and _is_outdated(host, status) else CURRENT
 
     def _observed_code(self, host: Host, status: UnitStatus) -> tuple[CodeChange, ...] | None:
-        code = self._code(host)
+        code = self._started_code(host)
         # What does not run yet will begin with the code as it is then.
         if code is None:
             return None
@@ -167,7 +167,7 @@ class Service(Resource):
         fix = "Correct `code` in the YAML: until then no change of it restarts the service."
         return (Finding("code-missing", "warning", what, fix=fix),)
 
-    def _code(self, host: Host) -> StartedCode | None:
+    def _started_code(self, host: Host) -> StartedCode | None:
         if self.code is None or self.code_folder is None:
             return None
         scope = CodeScope(
@@ -179,7 +179,7 @@ class Service(Resource):
         """Record what a run that somebody else began uses, before an apply touches its times."""
         if self.runs is not None:
             host.services.remember_start(self.unit)
-        if code := self._code(host):
+        if code := self._started_code(host):
             code.record_if_unchanged(host.services.status(self.unit))
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
@@ -205,7 +205,7 @@ class Service(Resource):
         """Enable and start the unit, or restart it with its new unit file or code."""
         services = host.services
         status = services.status(self.unit)
-        code = self._code(host)
+        code = self._started_code(host)
         # Read before the start: what changes during it is then a change, and not missed.
         snapshot = code and code.read(status)
         is_outdated = self._is_outdated(host, before, status)
@@ -259,7 +259,7 @@ class Service(Resource):
 
     def _has_new_code(self, host: Host, before: Self | None, status: UnitStatus) -> bool:
         """Whether the code that a restart was planned for still waits for it."""
-        code = self._code(host)
+        code = self._started_code(host)
         if code is None or before is None or not before.code or not status.active:
             return False
         code.refuse_moved(status, before.code)

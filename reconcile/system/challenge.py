@@ -38,14 +38,14 @@ def published_proof(webroot: str) -> Iterator[Proof]:
     with ExitStack() as stack:
         with explained(f"{path} could not be written"):
             for folder in FOLDERS:
-                if _made(f"{webroot}/{folder}"):
+                if _make_folder(f"{webroot}/{folder}"):
                     stack.callback(_remove_folder, f"{webroot}/{folder}")
             stack.callback(_remove, path)
             _write_answer(path, proof.content)
         yield proof
 
 
-def _made(path: str) -> bool:
+def _make_folder(path: str) -> bool:
     with pin_name(path) as at:
         try:
             os.mkdir(at.name, 0o700, dir_fd=at.dir_fd)

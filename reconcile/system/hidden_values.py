@@ -18,10 +18,12 @@ _PEM = re.compile(rb"-----BEGIN [^-\n]+-----.*?-----END [^-\n]+-----", re.DOTALL
 
 def secret_values(variables: Mapping[str, str]) -> frozenset[bytes]:
     """The values of `variables` that may be secrets, and the passwords of the URLs among them."""
-    return frozenset(value.encode("utf-8", "surrogateescape") for value in _values(variables))
+    return frozenset(
+        value.encode("utf-8", "surrogateescape") for value in _secret_values(variables)
+    )
 
 
-def _values(variables: Mapping[str, str]) -> Iterator[str]:
+def _secret_values(variables: Mapping[str, str]) -> Iterator[str]:
     for value in variables.values():
         if len(value) < SHORTEST or value.lower() in _PLAIN_WORDS:
             continue

@@ -19,13 +19,13 @@ class Kernel:
 
     def unshare(self, flags: int) -> None:
         """Move this thread to new namespaces, those of `flags`. Source: unshare(2)."""
-        self._checked(self._library.unshare(flags), "unshare")
+        self._raise_failure(self._library.unshare(flags), "unshare")
 
     def mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
         """Mount `source` at `target`. Source: mount(2)."""
         names = (os.fsencode(source), os.fsencode(target), kind.encode())
         result = self._library.mount(*names, ctypes.c_ulong(flags), data.encode() or None)
-        self._checked(result, f"mount {target}")
+        self._raise_failure(result, f"mount {target}")
 
     def make_read_only(self, path: bytes) -> None:
         """Make all mounts from `path` down read-only. Source: mount_setattr(2), Linux 5.12."""
@@ -42,9 +42,9 @@ class Kernel:
         result = self._library.syscall(
             ctypes.c_long(_MOUNT_SETATTR), _AT_FDCWD, path, flags, ctypes.byref(attributes), size
         )
-        self._checked(result, "mount_setattr")
+        self._raise_failure(result, "mount_setattr")
 
-    def _checked(self, result: int, call: str) -> None:
+    def _raise_failure(self, result: int, call: str) -> None:
         if result < 0:
             number = ctypes.get_errno()
             raise OSError(number, f"{call}: {os.strerror(number)}")

@@ -38,10 +38,10 @@ Headers = tuple[tuple[str, str], ...]
 
 def check_crawl(probe: CrawlProbe, serving: Callable[[], Serving], client: ProbeClient) -> Check:
     """One check: the page is sent, and all that it loads from here is fit for its use."""
-    return client.retry_until_ok(lambda: _checked(probe, serving, client))
+    return client.retry_until_ok(lambda: _crawl_check(probe, serving, client))
 
 
-def _checked(probe: CrawlProbe, serving: Callable[[], Serving], client: ProbeClient) -> Check:
+def _crawl_check(probe: CrawlProbe, serving: Callable[[], Serving], client: ProbeClient) -> Check:
     try:
         check = _Crawl(probe, serving(), client.timeout_s).check()
     except ReconcileError as error:

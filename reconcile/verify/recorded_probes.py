@@ -62,12 +62,12 @@ def _probes_file(number: int) -> str:
 
 
 def _encode(probe: Probe) -> dict[str, Any]:
-    return {"kind": type(probe).__name__, **_plain(asdict(probe))}
+    return {"kind": type(probe).__name__, **_to_json(asdict(probe))}
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     return sorted(value) if isinstance(value, frozenset) else value
 
 

@@ -27,10 +27,12 @@ def check_certificate(
     probe: CertificateProbe, serving: Callable[[], Serving], client: ProbeClient
 ) -> Check:
     """One check: it is valid now and for some time; its names, chain and file only warn."""
-    return client.retry_until_ok(lambda: _checked(probe, serving, client))
+    return client.retry_until_ok(lambda: _certificate_check(probe, serving, client))
 
 
-def _checked(probe: CertificateProbe, serving: Callable[[], Serving], client: ProbeClient) -> Check:
+def _certificate_check(
+    probe: CertificateProbe, serving: Callable[[], Serving], client: ProbeClient
+) -> Check:
     names = [name.replace("*", "reconcile-probe") for name in probe.names if name[0] != "~"]
     try:
         sent = {name: _sent(probe, name, client) for name in names[:MOST_NAMES]}

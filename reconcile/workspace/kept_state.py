@@ -110,7 +110,7 @@ def key_of(file: ConfigFile) -> str:
 
 def _digest_of(file: ConfigFile) -> str:
     """The same without the name that the command line gives the file."""
-    code = [list(entry) for entry in sorted(_code())]
+    code = [list(entry) for entry in sorted(_versions())]
     return digest([code, os.path.abspath(file.path), dict(file.variables), file.data])
 
 
@@ -121,7 +121,7 @@ def _state_dir(data: bytes) -> str:
     return path if path.startswith("/") else HostSettings.state_dir
 
 
-def _code() -> Iterator[tuple[str, ...]]:
+def _versions() -> Iterator[tuple[str, ...]]:
     """What changes with every change of our own code, or of a library: cheaper than to read it."""
     yield (__version__, sys.version)
     for name in _LIBRARIES:

@@ -48,7 +48,11 @@ def build_releases(
     for release in releases:
         # Those that failed lately.
         _prune(host, release)
-        _write_names(host, _made(release), {*_read_names(host, _made(release)), release.id or ""})
+        _write_names(
+            host,
+            _made_record(release),
+            {*_read_names(host, _made_record(release)), release.id or ""},
+        )
         release.build(host, lambda note: on_event(Event("preparing", message=note)), on_step)
         listing = host.files.release_listing(release.source, release.excluded)
         record_release_source(host, release.site, listing, release.content)
@@ -95,20 +99,20 @@ def _declared(workspace: Workspace) -> Iterator[Release]:
 def _prune(host: Host, release: Release) -> None:
     observed = release.observe(host)
     in_use = observed.id if observed else None
-    used = _read_names(host, _used(release))
+    used = _read_names(host, _used_record(release))
     before = [name for name in used if name != in_use]
     kept = [*filter(None, [in_use]), *before][: max(release.keep, MIN_KEPT)]
     there = host.files.release_names(release.folder)
     # What others have put there is no release of ours, whatever it is called.
-    made = {*_read_names(host, _made(release)), *used}.intersection(there)
+    made = {*_read_names(host, _made_record(release)), *used}.intersection(there)
     for name in made.difference(kept):
         # What cannot be removed now is removed by a later apply.
         with suppress(ReconcileError):
             host.files.remove_release(f"{release.folder}/{name}")
             host.state.remove(f"releases/{release.site}-{name}.log")
             made.remove(name)
-    _write_names(host, _used(release), kept)
-    _write_names(host, _made(release), made)
+    _write_names(host, _used_record(release), kept)
+    _write_names(host, _made_record(release), made)
 
 
 def _read_names(host: Host, record: str) -> list[str]:
@@ -119,11 +123,11 @@ def _write_names(host: Host, record: str, names: Iterable[str]) -> None:
     host.state.write(record, "\n".join(names).encode())
 
 
-def _used(release: Release) -> str:
+def _used_record(release: Release) -> str:
     """The record of the releases that were in use, the last one first."""
     return f"releases/{release.site}.used"
 
 
-def _made(release: Release) -> str:
+def _made_record(release: Release) -> str:
     """The record of those whose folders were made."""
     return f"releases/{release.site}.made"

@@ -40,7 +40,7 @@ def _plan_copies(copies: Mapping[str, str], files: PlannedFiles) -> None:
     """A source may be a copy itself, and that of a further one: until nothing new is read."""
     known: dict[str, bytes] = {}
     for _ in copies:
-        read = {path: _content(files, source) for path, source in copies.items()}
+        read = {path: _publishable_content(files, source) for path, source in copies.items()}
         contents = {path: content for path, content in read.items() if content is not None}
         if contents == known:
             return
@@ -49,7 +49,7 @@ def _plan_copies(copies: Mapping[str, str], files: PlannedFiles) -> None:
         known = contents
 
 
-def _content(files: PlannedFiles, source: str) -> bytes | None:
+def _publishable_content(files: PlannedFiles, source: str) -> bytes | None:
     try:
         return files.read_publishable(source)[1]
     except HostError:

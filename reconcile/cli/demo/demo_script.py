@@ -34,7 +34,7 @@ def run_demo(demo: DemoHost) -> None:
     _heading("All checks pass, and the photo is still there")
     _reconcile(demo, "verify")
     _reconcile(demo, "plan", "--detailed-exitcode")
-    _get(demo, "/media/photo.txt")
+    _show_get(demo, "/media/photo.txt")
 
 
 def _heading(title: str, more: str = "") -> None:
@@ -78,18 +78,18 @@ def _run(command: list[str], folder: str) -> int:
 
 
 def _visit(demo: DemoHost) -> None:
-    _get(demo, "/")
-    _get(demo, "/static/css/app.css")
+    _show_get(demo, "/")
+    _show_get(demo, "/static/css/app.css")
     kind, body = multipart("file", "photo.txt", PHOTO)
     header = ("Content-Type", kind)
     posted = HttpClient().request(
         _site(demo), "/upload", method="POST", headers=[header], body=body
     )
     _show_answer("POST", "/upload", posted, 201)
-    _get(demo, "/media/photo.txt")
+    _show_get(demo, "/media/photo.txt")
 
 
-def _get(demo: DemoHost, path: str) -> None:
+def _show_get(demo: DemoHost, path: str) -> None:
     _show_answer("GET ", path, HttpClient().request(_site(demo), path), 200)
 
 

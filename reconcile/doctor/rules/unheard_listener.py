@@ -44,10 +44,10 @@ def _is_open(listen: Listen, running: RunningNginx) -> bool:
     address = listen.address
     pids = {running.master_pid, *(worker.pid for worker in running.workers)}
     own = [one for one in holders(address.port) if one.pid in pids or not one.pid]
-    return any(_covers(one, address.host) for one in own)
+    return any(_takes_connections(one, address.host) for one in own)
 
 
-def _covers(holder: PortHolder, host: str) -> bool:
+def _takes_connections(holder: PortHolder, host: str) -> bool:
     """Whether a socket takes connections to `host`; the IPv6 wildcard may take IPv4 too."""
     wildcards = (ANY_IPV6,) if ":" in host else (ANY_IPV4, ANY_IPV6)
     return holder.host == host or holder.host in wildcards

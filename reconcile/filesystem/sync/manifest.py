@@ -287,12 +287,12 @@ class SyncManifest:
         record = {
             "format": FORMAT,
             "at": time.time_ns(),
-            "files": self._merged(files, _by_folder(rows, unconfirmed)),
+            "files": self._with_changes(files, _by_folder(rows, unconfirmed)),
             "folders": sorted(self.folders.union(folders)),
         }
         self._write(recorder, record, self.dropped if dropped is None else dropped)
 
-    def _merged(
+    def _with_changes(
         self, files: RowsByFolder, changes: Mapping[str, Mapping[str, bytes | None]]
     ) -> RowsByFolder:
         """`files` with the changed rows; None for one that goes."""
@@ -320,7 +320,7 @@ class SyncManifest:
         record = {
             # With its old time: a younger file is proven by its content alone.
             **self._record,
-            "files": self._merged(self._record["files"], _by_folder(known, ())),
+            "files": self._with_changes(self._record["files"], _by_folder(known, ())),
             "folders": sorted(self.folders.union(folders)),
         }
         self._write(None, record, self.dropped)

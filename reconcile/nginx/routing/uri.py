@@ -74,9 +74,9 @@ def unescape_redirect(target: str) -> str:
     question = next((m for m in _ESCAPE.finditer(head) if m[1].upper() == "3F"), None)
     if question:
         head, mark, tail = head[: question.start()], "?", target[question.end() :]
-    return _ESCAPE.sub(_plain, head) + mark + tail
+    return _ESCAPE.sub(_decode_escape, head) + mark + tail
 
 
-def _plain(match: re.Match[str]) -> str:
+def _decode_escape(match: re.Match[str]) -> str:
     code = int(match[1], 16)
     return chr(code) if 0x25 < code < 0x7F else match[0]

@@ -63,7 +63,7 @@ def foreign_files(nginx: NginxInstallation) -> tuple[ForeignFile, ...]:
 def _paths(nginx: NginxInstallation, reader: HostReader) -> Iterator[str]:
     for path in sorted(reader.reached):
         yield path
-        data = _content(nginx, path)
+        data = _file_bytes(nginx, path)
         for named in _CODE.findall(data):
             yield from _existing(nginx, named.decode("utf-8", "surrogateescape"))
         for pattern in _INCLUDE.findall(data):
@@ -73,7 +73,7 @@ def _paths(nginx: NginxInstallation, reader: HostReader) -> Iterator[str]:
                 yield dirname(named)
 
 
-def _content(nginx: NginxInstallation, path: str) -> bytes:
+def _file_bytes(nginx: NginxInstallation, path: str) -> bytes:
     """The bytes of a file; none of a directory, which nginx cannot read either."""
     try:
         found = nginx.host.files.content(path)

@@ -57,14 +57,14 @@ def spawn(host: Host, program: Program, log_path: str, record: Record) -> int:
     start leaves no process without a record.
     Errors: ReconcileError where it cannot be executed.
     """
-    with _explained(program):
+    with _start_errors(program):
         start_it = lambda: _popen(host, program, log_path, record).pid  # noqa: E731
         return as_user(host.accounts.current, start_it)
 
 
 def _run_to_end(host: Host, program: Program, log_path: str) -> int:
     """The exit status of `program`, negative for a signal; it is killed after START_TIMEOUT_S."""
-    with _explained(program), _popen(host, program, log_path, lambda: None) as process:
+    with _start_errors(program), _popen(host, program, log_path, lambda: None) as process:
         try:
             return process.wait(START_TIMEOUT_S)
         except TimeoutExpired:
@@ -120,7 +120,7 @@ def _default_signals() -> None:
 
 
 @contextmanager
-def _explained(program: Program) -> Iterator[None]:
+def _start_errors(program: Program) -> Iterator[None]:
     try:
         yield
     except OSError as error:
