@@ -15,7 +15,7 @@ from reconcile.engine.apply_report import Event, EventHandler, Report, discard_e
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.host_hold import refuse_held
 from reconcile.engine.interrupt import Interrupted, uninterrupted
-from reconcile.engine.model import Change, Plan
+from reconcile.engine.model import Plan
 from reconcile.engine.recovery import recover
 from reconcile.engine.safety_checks import (
     refuse_emptying,
@@ -132,35 +132,46 @@ def apply_plan(
     Errors: ReconcileError, if it is refused before anything has changed.
     """
     _refuse_unsafe(workspace, plan, options)
-    releases = releases_to_build(plan, workspace.host)
+    if releases := releases_to_build(plan, workspace.host):
+        return _apply_with_releases(workspace, plan, releases, command, options, on_event)
+    texts = KeptTexts(workspace, plan, [])
+    return _apply_exact(workspace, plan, command, options, on_event, texts)
+
+
+def _apply_with_releases(
+    workspace: Workspace,
+    approved: Plan,
+    releases: tuple[Release, ...],
+    command: str,
+    options: ApplyOptions,
+    on_event: EventHandler,
+) -> Report:
+    """Make the folders of `releases`, then plan and apply the rest exactly."""
+    refuse_unclear(approved)
+    if options.confirm_s is not None:
+        refuse_unconfirmable(approved, workspace.host)
+    plan = approved
     steps: list[StepOutput] = []
-    made: tuple[Change, ...] = ()
-    if releases:
-        refuse_unclear(plan)
-        if options.confirm_s is not None:
-            refuse_unconfirmable(plan, workspace.host)
-        if failure := _prepare(workspace, releases, on_event, steps.append):
-            keep_steps(workspace, plan, steps)
-            actor = workspace.actor(command, options.saved_plan)
-            return report_unprepared(plan, workspace.host, failure, actor)
-        # Exactly, now that it is known what the steps have made.
-        workspace, approved = workspace.refreshed(), plan
+    failure = _prepare(workspace, releases, on_event, steps.append)
+    if failure is None:
+        # Only now is it known what the steps have made.
+        workspace = workspace.refreshed()
         plan = plan_changes(workspace, options.selection)
-        if unclear := _why_unclear(plan):
-            keep_steps(workspace, plan, steps)
-            actor = workspace.actor(command, options.saved_plan)
-            return report_unprepared(plan, workspace.host, unclear, actor)
-        _refuse_unsafe(workspace, plan, options)
-        made = made_with_releases(approved, plan, releases)
-        for change in made:
-            on_event(Event("apply_complete", change))
+        failure = _why_unclear(plan)
+    if failure is not None:
+        keep_steps(workspace, plan, steps)
+        actor = workspace.actor(command, options.saved_plan)
+        return report_unprepared(plan, workspace.host, failure, actor)
+    _refuse_unsafe(workspace, plan, options)
+    made = made_with_releases(approved, plan, releases)
+    for change in made:
+        on_event(Event("apply_complete", change))
     texts = KeptTexts(workspace, plan, steps)
     report = _apply_exact(workspace, plan, command, options, on_event, texts)
-    if releases and report.result == "no_changes":
+    if report.result == "no_changes":
         # Their folders had been missing, and were all that was.
         return replace(report, result="applied", done=made)
-    is_applied = report.result == "applied"
-    return replace(report, done=(*made, *report.done)) if made and is_applied else report
+    return replace(report, done=(*made, *report.done)) if report.result == "applied" else report
 
 
 def _apply_exact(
