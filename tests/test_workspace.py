@@ -126,7 +126,7 @@ def test_a_second_lock_is_refused_while_the_first_is_held(image: Image) -> None:
         pass
 
 
-def test_the_last_apply_is_taken_back(image: Image) -> None:
+def test_the_last_apply_is_rolled_back(image: Image) -> None:
     image.apply(image.declare(shop=8001))
     before = image.site_file("shop").read_text()
     image.apply(image.declare(shop=8003))

@@ -84,7 +84,7 @@ def test_an_address_that_alone_gets_the_site_is_let_in(admin: str) -> None:
         " if ($closed) { return 503; }",
     ],
 )
-def test_what_no_key_says_stays_a_directive_and_is_reported(lines: str) -> None:
+def test_what_no_key_expresses_stays_a_directive_and_is_reported(lines: str) -> None:
     found = adopted(lines)
 
     assert "maintenance" not in site(found)

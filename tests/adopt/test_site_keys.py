@@ -56,7 +56,7 @@ def test_redirects_are_read(lines: str, expected: dict[str, Any]) -> None:
         "if ($host = b.test) { return 301 /x; }",
     ],
 )
-def test_a_redirect_that_no_key_says_stays_a_directive(lines: str) -> None:
+def test_a_redirect_that_no_key_expresses_stays_a_directive(lines: str) -> None:
     found = site(lines)
 
     assert "redirects" not in found
@@ -103,7 +103,7 @@ def test_error_pages_are_read_with_their_files() -> None:
         "error_page 404 @app; location @app { return 404; }",
     ],
 )
-def test_an_error_page_that_no_key_says_stays_a_directive(lines: str) -> None:
+def test_an_error_page_that_no_key_expresses_stays_a_directive(lines: str) -> None:
     found = site(lines)
 
     assert "error_pages" not in found
@@ -179,7 +179,7 @@ def test_access_is_read(lines: str, expected: dict[str, Any]) -> None:
         "auth_basic off;",
     ],
 )
-def test_an_access_that_no_key_says_stays_a_directive(lines: str) -> None:
+def test_an_access_that_no_key_expresses_stays_a_directive(lines: str) -> None:
     found = site(lines)
 
     assert "access" not in found
@@ -276,7 +276,7 @@ def test_locations_that_are_passed_on_are_read(lines: str, expected: dict[str, A
         "proxy_pass https://127.0.0.1:9000;",
     ],
 )
-def test_a_location_that_no_key_says_stays_a_directive(inside: str) -> None:
+def test_a_location_that_no_key_expresses_stays_a_directive(inside: str) -> None:
     found = site(f"location /api/ {{ {inside} }}", ZONE)
 
     assert "locations" not in found

@@ -182,7 +182,7 @@ def test_prose_is_wrapped_on_a_narrow_terminal(demo: DemoHost) -> None:
     assert max(map(len, screen.text.splitlines())) <= 60
 
 
-def test_a_probe_that_fails_takes_everything_back(demo: DemoHost, run: Run) -> None:
+def test_a_probe_that_fails_rolls_everything_back(demo: DemoHost, run: Run) -> None:
     add_probe(demo, "{get: /none, expect: {status: 200}}")
     before = manifest(demo)
 
@@ -203,9 +203,7 @@ def break_app(demo: DemoHost) -> None:
     yaml.write_text("".join(x for x in yaml.read_text().splitlines(True) if "get: /," not in x))
 
 
-def test_an_app_that_comes_up_with_an_error_of_its_own_takes_everything_back(
-    demo: DemoHost, run: Run
-) -> None:
+def test_an_app_that_comes_up_with_an_error_rolls_everything_back(demo: DemoHost, run: Run) -> None:
     break_app(demo)
     before = manifest(demo)
 
@@ -261,7 +259,7 @@ def test_an_app_that_nginx_did_not_reach_before_does_not_stop_an_apply(
     assert {None} == {check["before_apply"] for check in checks if check["status"] == "pass"}
 
 
-def test_a_check_that_passed_before_takes_the_apply_back_though_others_had_failed(
+def test_a_check_that_passed_before_rolls_the_apply_back_though_others_had_failed(
     applied: DemoHost, run: Run
 ) -> None:
     break_app(applied)
@@ -370,7 +368,7 @@ def test_whoever_holds_the_lock_is_waited_for_or_named(applied: DemoHost, run: R
     assert "a long apply" in done.stderr
 
 
-def test_ctrl_c_takes_everything_back(demo: DemoHost) -> None:
+def test_ctrl_c_rolls_everything_back(demo: DemoHost) -> None:
     before = manifest(demo)
     with started(demo, "apply", "--auto-approve", "--json") as process:
         assert process.stdout is not None

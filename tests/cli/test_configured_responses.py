@@ -67,7 +67,7 @@ def test_a_password_for_all_of_nginx_ends_no_apply(demo: DemoHost, run: Run) -> 
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
-def test_a_location_that_hides_files_by_accident_still_takes_everything_back(
+def test_a_location_that_hides_files_by_accident_still_rolls_everything_back(
     demo: DemoHost, run: Run
 ) -> None:
     with_extra(demo, "location = /static/health.txt {{ return 404; }}")

@@ -268,7 +268,7 @@ def test_init_refuses_a_framework_that_it_does_not_know(run: Run, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["https://a.test/", "a b", "x;y", "a.test:80"])
-def test_init_refuses_a_server_name_that_is_none(run: Run, tmp_path: Path, name: str) -> None:
+def test_init_refuses_an_invalid_server_name(run: Run, tmp_path: Path, name: str) -> None:
     done = run("init", "--server-name", name)
 
     assert 1 == done.returncode

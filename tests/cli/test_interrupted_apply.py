@@ -61,7 +61,7 @@ def assert_whole(demo: DemoHost, run: Run, before: object, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_takes_everything_back(slow: DemoHost, run: Run, name: str) -> None:
+def test_a_signal_rolls_everything_back(slow: DemoHost, run: Run, name: str) -> None:
     before = site(slow)
     command = [*COMMAND, "apply", "--auto-approve"]
     with subprocess.Popen(command, cwd=slow.root, stdout=-1, stderr=-1, text=True) as process:
@@ -75,7 +75,7 @@ def test_a_signal_takes_everything_back(slow: DemoHost, run: Run, name: str) -> 
     assert_whole(slow, run, before, name)
 
 
-def test_a_terminal_that_is_lost_takes_everything_back(slow: DemoHost, run: Run) -> None:
+def test_a_terminal_that_is_lost_rolls_everything_back(slow: DemoHost, run: Run) -> None:
     before = site(slow)
     pid, terminal = pty.fork()
     if pid == 0:

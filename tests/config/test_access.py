@@ -193,7 +193,7 @@ def test_the_denial_is_probed(access: str, statuses: set[int] | None) -> None:
     assert expected == denials(site(f"access: {access}"))
 
 
-def test_loopback_is_not_let_in_by_itself() -> None:
+def test_loopback_is_not_allowed_by_default() -> None:
     file = desired(site("access: {allow: [10.0.0.0/8]}"))[
         "file:/etc/nginx/sites-available/shop.conf"
     ]

@@ -168,7 +168,7 @@ def test_app_import_that_reaches_a_limit_of_the_sandbox_is_unknown(root: Path, m
 
 @pytest.mark.process
 @pytest.mark.parametrize("outcome", ["killed", "timeout", "too much output"])
-def test_app_import_that_does_not_end_by_itself_is_unknown(
+def test_app_import_that_does_not_end_is_unknown(
     root: Path, monkeypatch: pytest.MonkeyPatch, outcome: str
 ) -> None:
     ended = SandboxResult("", cast(Any, outcome))

@@ -244,7 +244,7 @@ def test_a_store_of_a_container_engine_is_known_by_its_place(path: str, volume: 
 @pytest.mark.parametrize(
     "path", ["/srv/docker/static", "/var/lib/dockers", "/var/lib/app/volumes/a"]
 )
-def test_a_folder_beside_it_is_none(path: str) -> None:
+def test_a_folder_beside_it_does_not_match(path: str) -> None:
     assert container_store(path) is None
 
 

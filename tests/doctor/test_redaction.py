@@ -54,7 +54,7 @@ def test_a_secret_is_redacted(text: str, redacted: str) -> None:
 @pytest.mark.parametrize(
     "text", ["server_tokens off;", "alias /srv/static/;", "listen [::]:80;", "user www-data;"]
 )
-def test_what_is_none_stays(text: str) -> None:
+def test_other_text_stays(text: str) -> None:
     assert text == redact(text)
 
 

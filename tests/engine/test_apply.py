@@ -147,7 +147,7 @@ def test_every_step_is_reported_while_it_happens(machine: Machine) -> None:
 
 
 class TestRollback:
-    def test_a_failed_check_takes_everything_back(self, machine: Machine) -> None:
+    def test_a_failed_check_rolls_everything_back(self, machine: Machine) -> None:
         machine.apply(*a_site(machine))
         before = machine.manifest()
 
@@ -161,15 +161,13 @@ class TestRollback:
         )
         assert 3 == report.exit_code(detailed=False)
 
-    def test_a_change_that_fails_takes_everything_back(self, machine: Machine) -> None:
+    def test_a_change_that_fails_rolls_everything_back(self, machine: Machine) -> None:
         report = machine.apply(*a_site(machine), Trap(spring=refuse))
 
         assert {} == machine.manifest()
         assert "nginx refuses the configuration." == report.error
 
-    def test_a_removal_is_taken_back_with_content_owner_mode_and_mtime(
-        self, machine: Machine
-    ) -> None:
+    def test_a_removal_is_undone_with_content_owner_mode_and_mtime(self, machine: Machine) -> None:
         machine.apply(*a_site(machine))
         before = machine.manifest()
 
@@ -193,7 +191,7 @@ class TestRollback:
         assert {} == machine.manifest()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-    def test_an_interrupt_takes_everything_back(
+    def test_an_interrupt_rolls_everything_back(
         self, machine: Machine, number: signal.Signals
     ) -> None:
         before = signal.getsignal(number)
@@ -231,7 +229,7 @@ class TestRollback:
 
         assert {} == machine.manifest()
 
-    def test_a_listener_that_breaks_takes_everything_back(self, machine: Machine) -> None:
+    def test_a_listener_that_breaks_rolls_everything_back(self, machine: Machine) -> None:
         class Pipe(list):  # type: ignore[type-arg]  # of events
             def append(self, event: object) -> None:
                 raise BrokenPipeError(32, "Broken pipe")
@@ -490,7 +488,7 @@ def uploads_in(media: str) -> tuple[Directory, Tree]:
 
 
 class TestWhatArrivedMeanwhile:
-    def test_uploads_stay_protected_though_their_apply_is_taken_back(
+    def test_uploads_stay_protected_though_their_apply_is_rolled_back(
         self, machine: Machine
     ) -> None:
         media = machine.path("media")

@@ -60,7 +60,7 @@ def test_it_is_the_same_once_it_is_read_again(state: StateDir) -> None:
         (later(-900, wall_s=-10_000, boot="boot-2"), 0),
     ],
 )
-def test_the_clock_that_nobody_sets_decides_within_a_boot(now: ClockReading, left_s: float) -> None:
+def test_the_monotonic_clock_decides_within_a_boot(now: ClockReading, left_s: float) -> None:
     assert left_s == PENDING.remaining_s(now)
 
 

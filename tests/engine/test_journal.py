@@ -121,7 +121,7 @@ def test_a_damaged_line_in_the_middle_stops_everything(host: Host) -> None:
         hear(host)
 
 
-def test_effects_are_taken_back_last_first_and_one_reload_after_all(host: Host) -> None:
+def test_effects_are_undone_last_first_and_one_reload_after_all(host: Host) -> None:
     journal = a_journal(host, Recorded("a"), Reloaded("reload"), Recorded("b"), Reloaded("reload"))
 
     roll_back(journal, host, ENTRY)
@@ -175,7 +175,7 @@ def test_an_apply_that_was_decided_is_finished_not_rolled_back(host: Host) -> No
 
 
 class TestARollbackThatFails:
-    def test_the_rest_is_taken_back_and_the_next_start_goes_on(self, host: Host) -> None:
+    def test_the_rest_is_undone_and_the_next_start_continues(self, host: Host) -> None:
         journal = a_journal(host, Recorded("a"), Recorded("b"))
         Recorded.stuck.add("b")
 

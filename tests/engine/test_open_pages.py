@@ -90,7 +90,7 @@ def test_what_stays_is_noted() -> None:
     assert [f"2 new files left in {ROOT} for pages that visitors have open"] == [*pages.notes()]
 
 
-def test_what_stays_is_recorded_as_ours() -> None:
+def test_what_stays_is_recorded_as_managed() -> None:
     recorded: list[Any] = []
     files = SimpleNamespace(record_written=lambda *given: recorded.append(given))
     applied: list[Undo] = [MadeDirectory(f"{ROOT}/css"), new(f"{ROOT}/css/a.css"), switch()]

@@ -74,7 +74,7 @@ def test_a_full_disk_is_reported_before_anything_changes(small_disk: Path) -> No
     assert {} == machine.manifest()
 
 
-def test_a_disk_that_fills_up_meanwhile_is_survived_and_all_taken_back(small_disk: Path) -> None:
+def test_a_disk_that_fills_up_meanwhile_rolls_everything_back(small_disk: Path) -> None:
     machine = in_box(small_disk)
     old = File(path=machine.path("a"), content=b"old", mode=0o644)
     machine.apply(old)

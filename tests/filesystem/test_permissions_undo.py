@@ -76,7 +76,7 @@ def test_what_somebody_else_gave_it_since_stays(file: Path, now: Ownership) -> N
     assert now == Ownership.of(file.stat())
 
 
-def test_a_record_of_an_older_version_is_taken_back_as_it_was_then(file: Path) -> None:
+def test_a_record_of_an_older_version_is_undone_as_it_was_then(file: Path) -> None:
     stand(file, Ownership(OTHER, OTHER, 0o600))
 
     assert "" == PermissionsChanged(str(file), file.stat().st_ino, *OLD).undo(Host())

@@ -100,7 +100,7 @@ def test_a_relative_path_is_refused(host: Host) -> None:
         host.files.stat("etc/hostname")
 
 
-def test_what_is_absent_is_none_not_an_error(host: Host, site: Path) -> None:
+def test_an_absent_path_is_no_error(host: Host, site: Path) -> None:
     (site / "file").touch()
 
     assert None is host.files.stat(f"{site}/nothing/at/all")

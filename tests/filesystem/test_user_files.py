@@ -20,9 +20,7 @@ def pipe(tmp_path: Path) -> str:
     return str(tmp_path / "pipe")
 
 
-def test_a_pipe_to_which_nobody_writes_is_given_up(
-    pipe: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_pipe_is_given_up(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_files, "SILENCE_S", 0.05)
 
     with pytest.raises(HostError) as failed:

@@ -70,7 +70,7 @@ def full(site: Path) -> Path:
 
 @pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS.keys())
 class TestEveryEffect:
-    def test_is_taken_back_exactly(
+    def test_is_undone_exactly(
         self, host: Host, recorder: MemoryRecorder, full: Path, effect: Effect
     ) -> None:
         before = picture(full)
@@ -83,7 +83,7 @@ class TestEveryEffect:
         assert [] == notes
         assert [] == os.listdir(recorder.keep_dir)
 
-    def test_is_taken_back_twice_with_the_same_result(
+    def test_is_undone_twice_with_the_same_result(
         self, host: Host, recorder: MemoryRecorder, full: Path, effect: Effect
     ) -> None:
         before = picture(full)
@@ -94,7 +94,7 @@ class TestEveryEffect:
 
         assert before == picture(full)
 
-    def test_that_dies_anywhere_is_taken_back_exactly(
+    def test_that_dies_anywhere_is_undone_exactly(
         self, host: Host, full: Path, tmp_path: Path, effect: Effect
     ) -> None:
         before = picture(full)
@@ -112,7 +112,7 @@ class TestEveryEffect:
 
         assert step > 1
 
-    def test_whose_undo_dies_anywhere_is_taken_back_exactly_by_the_next(
+    def test_whose_undo_dies_anywhere_is_undone_exactly_by_the_next(
         self, host: Host, full: Path, tmp_path: Path, effect: Effect
     ) -> None:
         before = picture(full)
@@ -174,7 +174,7 @@ def test_a_change_of_owner_keeps_the_capabilities_of_a_program(host: Host, full:
     assert before == os.getxattr(full / "capable", "security.capability")
 
 
-def test_a_file_that_was_changed_after_us_is_not_taken_back(
+def test_a_file_that_was_changed_since_is_not_restored(
     host: Host, recorder: MemoryRecorder, full: Path
 ) -> None:
     host.files.write(f"{full}/file", b"ours", uid=0, gid=0, mode=0o644)
@@ -187,7 +187,7 @@ def test_a_file_that_was_changed_after_us_is_not_taken_back(
     assert 1 == len(os.listdir(recorder.keep_dir)), "the version before ours is still kept"
 
 
-def test_a_directory_with_something_in_it_is_neither_removed_nor_taken_back(
+def test_a_directory_with_something_in_it_is_neither_removed_nor_restored(
     host: Host, recorder: MemoryRecorder, site: Path
 ) -> None:
     host.files.mkdir(f"{site}/d", uid=0, gid=0, mode=0o755)

@@ -198,7 +198,7 @@ def test_hosts_that_are_off_or_hang_or_drip_do_not_hold_up_the_others(fleet: Boo
     assert 60 <= answer.took_s < 60 + 15 + 45
 
 
-def test_who_may_log_in_and_become_root_is_asked_and_nobody_else(fleet: BootedFleet) -> None:
+def test_only_hosts_with_login_and_root_are_used(fleet: BootedFleet) -> None:
     by_sudo, by_password, through, unknown, changed = HOSTS[:5]
     address = {name: fleet.hosts[name].address for name in HOSTS[:5]}
     known = fleet.folder / ".ssh/known_hosts"

@@ -37,5 +37,5 @@ def test_an_object_is_read_as_python_reads_it() -> None:
         "\x1b[2J{}",
     ],
 )
-def test_anything_else_is_none(text: str) -> None:
+def test_any_other_text_is_no_object(text: str) -> None:
     assert read_object(text) is None

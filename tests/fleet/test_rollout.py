@@ -122,7 +122,7 @@ def test_no_step_begins_before_the_one_before_it_has_ended(case: tuple[Order, Sc
 
 
 @given(rollouts(), st.data())
-def test_a_rollout_that_is_resumed_asks_nobody_twice(
+def test_a_rollout_that_is_resumed_contacts_no_host_twice(
     case: tuple[Order, Script], data: st.DataObject
 ) -> None:
     order, script = case

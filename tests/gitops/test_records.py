@@ -106,7 +106,7 @@ def test_what_was_forgotten_is_not_removed_when_it_is_dropped(machine: Machine) 
     assert ["0.conf"] == os.listdir(machine.root)
 
 
-def test_the_apply_before_a_forgetting_can_still_be_taken_back(machine: Machine) -> None:
+def test_the_apply_before_a_forget_can_still_be_rolled_back(machine: Machine) -> None:
     untrack(machine.host, [Ref("file", machine.path("0.conf"))], BY)
 
     machine.take_back()

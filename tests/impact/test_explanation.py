@@ -190,7 +190,7 @@ def test_what_is_no_url_of_a_web_page_is_refused(url: str) -> None:
         parse_url(url)
 
 
-def test_an_address_that_is_none_is_refused() -> None:
+def test_an_invalid_address_is_refused() -> None:
     with pytest.raises(ReconcileError, match="is not an IP address"):
         parse_url(URL, "localhost")
 

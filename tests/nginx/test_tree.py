@@ -151,7 +151,7 @@ def test_a_file_included_twice_is_no_cycle() -> None:
     assert ["a", "a"] == names(tree)
 
 
-def test_an_include_must_be_whole_by_itself() -> None:
+def test_an_include_must_be_complete() -> None:
     with pytest.raises(NginxSyntaxError) as refused:
         tree_of(main="http { include a.conf; }", a_conf="}")
 

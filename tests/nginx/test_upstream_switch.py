@@ -30,7 +30,7 @@ def host(*, is_running: bool = False, has_folder: bool = True) -> Any:
     )
 
 
-def test_old_code_is_not_started_by_itself_after_an_irreversible_step() -> None:
+def test_old_code_is_not_started_automatically_after_an_irreversible_step() -> None:
     assert "`flask db upgrade` of release new" in SWITCH.prevents_automatic(host())
 
 
@@ -43,7 +43,7 @@ def test_old_code_is_not_started_by_itself_after_an_irreversible_step() -> None:
     ],
     ids=["it is compatible", "no step is irreversible", "there was no release before"],
 )
-def test_it_is_undone_by_itself_where(switch: UpstreamSwitched) -> None:
+def test_it_is_undone_automatically_where(switch: UpstreamSwitched) -> None:
     assert "" == switch.prevents_automatic(host())
 
 

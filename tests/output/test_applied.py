@@ -20,7 +20,7 @@ def test_what_a_step_wrote_is_shown_below_its_command() -> None:
     assert "release:shop 1a2b: pip install (succeeded, 12.5 s)\n  one\n  two" in shown(step)
 
 
-def test_a_step_that_failed_says_how_and_what_is_not_shown() -> None:
+def test_a_step_that_failed_shows_how_and_what_is_omitted() -> None:
     step = StepOutput("release:shop", "1a2b", "pip", 1, "exit status 1", "no such file\n", 1_200)
 
     assert (

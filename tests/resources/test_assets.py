@@ -508,7 +508,7 @@ class TestRemoval:
 
         assert ["index.html"] == os.listdir(root)
 
-    def test_can_be_taken_back(self, copied: Assets, host: Host, root: Path) -> None:
+    def test_can_be_undone(self, copied: Assets, host: Host, root: Path) -> None:
         before = picture(root)
         recorder = recording(host)
 

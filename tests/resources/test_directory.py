@@ -146,7 +146,7 @@ class TestAnUnsafeParent:
         assert finding.what.startswith(f"{site}/app can be written by {writer},")
         assert finding.fix.startswith(f"chown root:root {site}/app && chmod go-w {site}/app")
 
-    def test_that_is_roots_alone_or_sticky_is_none(self, host: Host, site: Path) -> None:
+    def test_that_is_roots_alone_or_sticky_is_no_finding(self, host: Host, site: Path) -> None:
         (site / "tmp/media").mkdir(parents=True)
         (site / "tmp").chmod(0o1777)
         os.chown(site / "tmp/media", 33, 33)
@@ -166,7 +166,7 @@ class TestAnUnsafeParent:
         assert missing.observe(host) is None
         assert finding.what.startswith(f"{site}/app can be written by its owner www-data,")
 
-    def test_there_is_none_where_all_that_is_missing_will_be_made_by_us(
+    def test_no_finding_where_all_that_is_missing_will_be_created(
         self, host: Host, site: Path
     ) -> None:
         assert () == Directory(path=f"{site}/www/app/media").preflight_warnings(host)

@@ -58,7 +58,7 @@ def test_a_service_whose_options_change_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [TEXT.format("/run/b.sock"), "[Socket]\nListenStream=8000\n"])
-def test_any_other_change_is_none(tmp_path: Path, before: str) -> None:
+def test_any_other_change_is_no_move(tmp_path: Path, before: str) -> None:
     after = TEXT.format("/run/b.sock").replace("0660", "0600")
 
     assert () == findings(tmp_path, before, after)

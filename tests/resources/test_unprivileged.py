@@ -76,7 +76,9 @@ def host_of(home: Path) -> Host:
     ],
     ids=["a new directory", "a directory's mode", "file", "symlink", "tree", "assets"],
 )
-def test_every_kind_is_put_and_taken_back(home: Path, make: Callable[[Path], Resource]) -> None:
+def test_every_kind_is_applied_and_rolled_back(
+    home: Path, make: Callable[[Path], Resource]
+) -> None:
     wanted = make(home)
 
     def act() -> None:

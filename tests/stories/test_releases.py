@@ -133,7 +133,7 @@ def test_a_release_belongs_to_root_and_has_what_its_steps_made(host: DebianHost)
     assert not host.exists(f"{release}/.git")
 
 
-def test_a_new_version_and_the_way_back_are_noticed_by_nobody(host: DebianHost) -> None:
+def test_visitors_notice_neither_a_new_version_nor_its_rollback(host: DebianHost) -> None:
     with visited(host) as visits:
         lay_source(host, "2")
         apply(host)
@@ -156,7 +156,7 @@ BROKEN = {
 }
 
 
-def test_a_broken_version_is_never_seen(host: DebianHost) -> None:
+def test_a_broken_version_never_serves_visitors(host: DebianHost) -> None:
     before = in_use(host)
     with visited(host) as visits:
         for source, step, reason in BROKEN.values():
@@ -170,7 +170,7 @@ def test_a_broken_version_is_never_seen(host: DebianHost) -> None:
 
 
 @pytest.mark.nightly
-def test_a_version_that_is_never_ready_is_never_seen(host: DebianHost) -> None:
+def test_a_version_that_is_never_ready_never_serves_visitors(host: DebianHost) -> None:
     before = served(host)
     lay_source(host, "4", ready=503)
     declare(host)

@@ -136,7 +136,7 @@ def test_what_must_not_go_refuses_the_plan_that_would_remove_it(debian_host: Deb
 PIPELINE = 'cd "$1" && exec /usr/local/bin/reconcile apply --auto-approve --lock-timeout 120'
 
 
-def test_two_pipelines_look_after_their_own_part(debian_host: DebianHost) -> None:
+def test_two_pipelines_manage_their_own_part(debian_host: DebianHost) -> None:
     host = debian_host
     folders = {name: f"/home/{name}/deploy" for name in ("shop", "blog")}
     site.deploy(host)

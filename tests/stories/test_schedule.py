@@ -197,7 +197,7 @@ def test_metrics_below_a_missing_directory_are_refused(host: DebianHost) -> None
     assert not host.exists(f"/etc/systemd/system/{SERVICE}")
 
 
-def test_the_status_tells_that_the_timers_own_run_failed(host: DebianHost) -> None:
+def test_the_status_shows_that_the_timers_own_run_failed(host: DebianHost) -> None:
     host.run("mkdir", "/srv/metrics")
     host.reconcile("schedule", "install", "--metrics-file", "/srv/metrics/a.prom")
     host.run("rmdir", "/srv/metrics")

@@ -135,7 +135,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     shutil.rmtree(root)
 
 
-def test_a_good_one_passes_and_tells_how_long_it_is_valid(site: Site) -> None:
+def test_a_good_one_passes_and_shows_how_long_it_is_valid(site: Site) -> None:
     site.certificate(days=60)
     site.start()
 

@@ -155,7 +155,7 @@ def test_what_the_app_receives_is_shown(world: World, host: Host) -> None:
         ("a.css.", "/static/css/a.css", "dot at the end"),
     ],
 )
-def test_a_name_that_looks_like_the_missing_one_is_shown(
+def test_a_name_similar_to_the_missing_one_is_shown(
     world: World, host: Host, there: str, asked_for: str, differs: str
 ) -> None:
     (world.root / "static/css" / there).touch()
@@ -169,7 +169,7 @@ def test_a_name_that_looks_like_the_missing_one_is_shown(
     assert f"differs in its {differs}" in explain_text("x", found)
 
 
-def test_where_nothing_looks_like_it_nothing_is_shown(world: World, host: Host) -> None:
+def test_without_a_similar_name_nothing_is_shown(world: World, host: Host) -> None:
     world.serve()
 
     assert () == asked(world, host, "/static/css/other.css")[0].near

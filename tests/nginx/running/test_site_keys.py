@@ -745,7 +745,7 @@ def test_a_rate_limit_is_proven_by_its_429(world, limit):
     assert [] == served.failed_probes()
 
 
-def test_a_limit_that_nobody_enforces_is_a_failure(world):
+def test_a_limit_that_is_not_enforced_is_a_failure(world):
     served = serve_yaml(
         world, APP, "locations:", "  /login: {role: proxy, rate_limit: {rate: 10r/m}}"
     )

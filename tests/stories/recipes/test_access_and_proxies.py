@@ -196,7 +196,7 @@ def test_old_urls_lead_to_the_new_ones(site: RecipeHost) -> None:
 
 
 @proves("Behind a load balancer")
-def test_the_balancer_is_believed_and_nobody_else(site: RecipeHost) -> None:
+def test_only_the_balancer_is_trusted(site: RecipeHost) -> None:
     site.start_app()
     forged = ("--header", "X-Forwarded-For: 198.51.100.9", "--header", "X-Forwarded-Proto: https")
 
