@@ -23,7 +23,8 @@ from reconcile.filesystem.path import ancestors, is_inside, relative_to
 from reconcile.filesystem.planned_entry import FOLDER, PlannedEntries
 from reconcile.filesystem.read import digest_of
 from reconcile.filesystem.safe_path import closing, open_readable, pin_directory
-from reconcile.filesystem.sync.manifest import CLOCK_TICK_NS, Signature
+from reconcile.filesystem.sync.manifest import CLOCK_TICK_NS
+from reconcile.filesystem.sync.manifest_row import Signature
 
 MOST_FILES = 200_000
 DEEPEST = 64

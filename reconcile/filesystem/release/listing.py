@@ -20,7 +20,7 @@ from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard
 from reconcile.filesystem.read import sha256_of
-from reconcile.filesystem.sync.manifest import Signature
+from reconcile.filesystem.sync.manifest_row import Signature
 from reconcile.filesystem.sync.source import NotCopied, Original, Source, open_source
 from reconcile.filesystem.walk import DEEPEST
 

@@ -20,7 +20,7 @@ from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.place_guard import ProtectedPlace
 from reconcile.filesystem.read import identity
 from reconcile.filesystem.safe_path import PinnedName, closing
-from reconcile.filesystem.sync.manifest import Signature
+from reconcile.filesystem.sync.manifest_row import Signature
 from reconcile.filesystem.undo import Recorder, Undo
 from reconcile.filesystem.write import (
     inherit_attributes,

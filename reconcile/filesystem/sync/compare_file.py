@@ -14,7 +14,8 @@ from reconcile.filesystem.openat import NO_LISTING, DirectoryCursor, Listing
 from reconcile.filesystem.permissions import PermissionDeviation, may_change_owner, may_restrict
 from reconcile.filesystem.read import CHUNK, open_file
 from reconcile.filesystem.safe_path import PinnedName
-from reconcile.filesystem.sync.manifest import Signature, SyncManifest, pack_row, wait_for_tick
+from reconcile.filesystem.sync.manifest import SyncManifest, wait_for_tick
+from reconcile.filesystem.sync.manifest_row import Signature, pack_row
 from reconcile.filesystem.sync.source import NotCopied, Original, Source
 from reconcile.filesystem.sync.sync_diff import ChangedSide, FileCopy, SyncDiff, SyncRequest
 from reconcile.types import Encoding

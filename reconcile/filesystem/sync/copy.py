@@ -32,13 +32,13 @@ from reconcile.filesystem.sync.files_to_write import (
     read_batches,
     source_changed,
 )
-from reconcile.filesystem.sync.manifest import (
+from reconcile.filesystem.sync.manifest import SyncManifest
+from reconcile.filesystem.sync.manifest_row import (
     COPY,
     NO_COPY,
     NOT_WRITTEN,
     ORIGINAL,
     Signature,
-    SyncManifest,
     pack_row,
 )
 from reconcile.filesystem.sync.source import Source, open_source

@@ -10,7 +10,7 @@ from posixpath import join
 from reconcile.filesystem.compress import COMPRESSED
 from reconcile.filesystem.sync.compare_file import FileComparison
 from reconcile.filesystem.sync.hashed_name import holds_hash
-from reconcile.filesystem.sync.manifest import COPY, Signature
+from reconcile.filesystem.sync.manifest_row import COPY, Signature
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison
 from reconcile.filesystem.sync.sync_diff import SyncDiff
 from reconcile.filesystem.walk import DEEPEST

@@ -13,7 +13,7 @@ from reconcile.filesystem.compress import compressed
 from reconcile.filesystem.host_error import ChangedSincePlan, cause
 from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.sync.copy_progress import ProgressReporter
-from reconcile.filesystem.sync.manifest import Signature
+from reconcile.filesystem.sync.manifest_row import Signature
 from reconcile.filesystem.sync.source import Source
 from reconcile.filesystem.sync.sync_diff import FileCopy
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import marshal
 import os
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b, sha256
 from posixpath import join
-from typing import Any, NamedTuple
+from typing import Any
 
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode_flags import changing
@@ -24,6 +23,21 @@ from reconcile.filesystem.path import relative_to
 from reconcile.filesystem.place_guard import UNGUARDED, PlaceGuard, ProtectedPlace
 from reconcile.filesystem.read import identity_of, listdir
 from reconcile.filesystem.state_dir import StateDir
+from reconcile.filesystem.sync.manifest_row import (
+    COPY,
+    DIGEST,
+    GENERATED,
+    HALF,
+    NO_COPY,
+    NOT_WRITTEN,
+    ORIGINAL,
+    ROW,
+    SIGNATURES,
+    RowsByFolder,
+    Signature,
+    pack_row,
+    pack_rows,
+)
 from reconcile.filesystem.undo import Recorder
 from reconcile.filesystem.write import unlink, write
 
@@ -31,80 +45,9 @@ FOLDER = "assets"
 SEAL = 32
 FORMAT = 2
 MARSHAL_VERSION = 4
-NOT_WRITTEN = bytes(32)
 _SHA256 = "sha256:"
 CLOCK_TICK_NS = 20_000_000
 """The kernel's clock for ctime is coarser than this; a younger one proves nothing."""
-
-ROW = struct.Struct("<8Q32s?")
-"""Size, mtime, ctime and inode of the original and of the copy; the digest of what was written;
-whether it was generated, compressed, from the original."""
-SIGNATURES = struct.Struct("<8Q")
-HALF = struct.Struct("<4Q")
-ORIGINAL = slice(0, HALF.size)
-COPY = slice(HALF.size, SIGNATURES.size)
-DIGEST = slice(SIGNATURES.size, SIGNATURES.size + 32)
-GENERATED = ROW.size - 1
-
-RowsByFolder = dict[str, tuple[str, bytes]]
-"""Folder → the names in it, separated by NUL, and their rows in the same order."""
-
-
-class Signature(NamedTuple):
-    """What changes when a file's content does; nobody can set a ctime."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    ino: int
-
-    @classmethod
-    def of(cls, st: os.stat_result) -> Signature:
-        """That of the file `st`."""
-        return cls(st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_ino)
-
-    @classmethod
-    def unpack(cls, packed: bytes) -> Signature:
-        """The one that was `packed`."""
-        return cls(*HALF.unpack(packed))
-
-    @property
-    def packed(self) -> bytes:
-        """The same in 32 bytes, for plans that hold very many."""
-        return HALF.pack(*self)
-
-    @property
-    def content(self) -> tuple[int, int, int]:
-        """Without the ctime, which a further hard link changes, too."""
-        return self.size, self.mtime_ns, self.ino
-
-
-NO_COPY = Signature(0, 0, 0, 0)
-
-
-def pack_row(
-    original: Signature, copy: Signature, digest: bytes = NOT_WRITTEN, *, is_generated: bool = False
-) -> bytes:
-    """The row of a file of the source and its copy, once the copy matches.
-
-    `digest` is the SHA-256 of what was written; `NOT_WRITTEN` where the copy existed before.
-    `is_generated`: the copy is the original compressed, and `NO_COPY` where that is no smaller.
-    """
-    return ROW.pack(*original, *copy, digest, is_generated)
-
-
-def pack_rows(rows: Mapping[str, bytes]) -> RowsByFolder:
-    """`rows` by path, as they are stored."""
-    folders: dict[str, list[str]] = {}
-    for path in sorted(rows):
-        folders.setdefault(path.rpartition("/")[0], []).append(path)
-    return {folder: _block(folder, paths, rows) for folder, paths in folders.items()}
-
-
-def _block(folder: str, paths: Iterable[str], rows: Mapping[str, bytes]) -> tuple[str, bytes]:
-    start = len(folder) + 1 if folder else 0
-    names = "\0".join(path[start:] for path in paths)
-    return names, b"".join(rows[path] for path in paths)
 
 
 class SyncManifest:

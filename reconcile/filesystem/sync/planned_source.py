@@ -11,7 +11,8 @@ from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import ancestors_top_down
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link
 from reconcile.filesystem.sync.compare_file import wrong_kind_in_copy
-from reconcile.filesystem.sync.manifest import NOT_WRITTEN, Signature, SyncManifest
+from reconcile.filesystem.sync.manifest import SyncManifest
+from reconcile.filesystem.sync.manifest_row import NOT_WRITTEN, Signature
 from reconcile.filesystem.sync.sync_diff import FileCopy, SyncDiff, SyncRequest
 from reconcile.types import Encoding
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from reconcile.filesystem.compress import SUFFIXES, compressed, is_worth
 from reconcile.filesystem.read import chunks, sha256_of
 from reconcile.filesystem.sync.compare_file import FileComparison
-from reconcile.filesystem.sync.manifest import NOT_WRITTEN
+from reconcile.filesystem.sync.manifest_row import NOT_WRITTEN
 from reconcile.filesystem.sync.source import Original
 from reconcile.filesystem.sync.sync_diff import Stale
 from reconcile.types import Encoding

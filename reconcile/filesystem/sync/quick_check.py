@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from reconcile.filesystem.compress import COMPRESSED, SUFFIXES, is_worth
 from reconcile.filesystem.openat import Listing
-from reconcile.filesystem.sync.manifest import COPY, GENERATED, HALF, ORIGINAL, SIGNATURES
+from reconcile.filesystem.sync.manifest_row import COPY, GENERATED, HALF, ORIGINAL, SIGNATURES
 from reconcile.filesystem.sync.sync_diff import SyncRequest
 
 KNOWN = SIGNATURES.size

@@ -25,7 +25,7 @@ from reconcile.filesystem.place_guard import UNGUARDED, UNGUARDED_TREE, GuardedT
 from reconcile.filesystem.read import open_file
 from reconcile.filesystem.safe_path import PIN_DIRECTORY, pin_directory, topmost_untrusted
 from reconcile.filesystem.scan_result import Examples, OwnedExamples
-from reconcile.filesystem.sync.manifest import Signature
+from reconcile.filesystem.sync.manifest_row import Signature
 
 MOST_SYMLINKS = 16
 

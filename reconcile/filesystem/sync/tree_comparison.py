@@ -20,7 +20,8 @@ from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.sync.compare_file import FileComparison
 from reconcile.filesystem.sync.extraneous import ExtraneousComparison, is_too_deep
 from reconcile.filesystem.sync.kind_change import KindChange
-from reconcile.filesystem.sync.manifest import Signature, SyncManifest
+from reconcile.filesystem.sync.manifest import SyncManifest
+from reconcile.filesystem.sync.manifest_row import Signature
 from reconcile.filesystem.sync.precompressed import PrecompressedComparison
 from reconcile.filesystem.sync.quick_check import QuickCheck, original_name
 from reconcile.filesystem.sync.source import Original, Source

@@ -15,7 +15,7 @@ from reconcile.dataclass import dataclass
 from reconcile.filesystem.code.code_scope import CodeScope
 from reconcile.filesystem.code.read_code import CodeFile, CodeFiles, KnownCode
 from reconcile.filesystem.host_error import ChangedSincePlan
-from reconcile.filesystem.sync.manifest import Signature
+from reconcile.filesystem.sync.manifest_row import Signature
 from reconcile.system.services.start_record import read_record
 
 if TYPE_CHECKING:
