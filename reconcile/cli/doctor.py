@@ -21,10 +21,10 @@ from reconcile.cli.options import (
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import is_interactive, now, show, style
 from reconcile.cli.workspaces import open_file
-from reconcile.doctor.config_view import declaration
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.ignored_findings import without_ignored
 from reconcile.doctor.inspection import HostInspection, server_names_of
+from reconcile.doctor.read_declaration import declaration
 from reconcile.doctor.rule import Rule
 from reconcile.doctor.rules import select_rules
 from reconcile.doctor.shared_causes import with_one_finding_per_cause

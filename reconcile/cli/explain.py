@@ -21,7 +21,8 @@ from reconcile.nginx.routing.servers import hostname
 from reconcile.nginx.routing.url import as_sent, parse_url
 from reconcile.nginx.running.discover import discover
 from reconcile.output.json import to_json
-from reconcile.output.url_explanation import explain_document, explain_text
+from reconcile.output.url_explanation import explain_text
+from reconcile.output.url_explanation_document import explain_document
 from reconcile.system import Host
 from reconcile.system.http import HttpAnswer, HttpTarget
 

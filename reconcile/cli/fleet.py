@@ -26,8 +26,9 @@ from reconcile.fleet.rollout_record import SavedPlans
 from reconcile.fleet.work import Command
 from reconcile.output.escape import printable
 from reconcile.output.json import to_json
-from reconcile.report.host_document import HostDocument, read_documents
+from reconcile.report.host_document import HostDocument
 from reconcile.report.pages import write_report
+from reconcile.report.read_documents import read_documents
 
 if TYPE_CHECKING:
     from reconcile.fleet.session import OnAnswer, Session

@@ -27,13 +27,9 @@ from reconcile.output.apply_history import history_document
 from reconcile.output.escape import printable
 from reconcile.output.findings import doctor_document
 from reconcile.output.json import drift_document, to_json, verify_document, written_document
-from reconcile.report.host_document import (
-    MOST_BYTES,
-    HostDocument,
-    failed_document,
-    read_documents,
-)
+from reconcile.report.host_document import MOST_BYTES, HostDocument
 from reconcile.report.pages import write_report
+from reconcile.report.read_documents import failed_document, read_documents
 from reconcile.workspace import Workspace
 from reconcile.workspace.checking import check_drift
 

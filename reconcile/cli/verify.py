@@ -8,7 +8,7 @@ from reconcile.cli.options import File, Json, Sites, Vars
 from reconcile.cli.read_only_guard import ReadOnlyGuard
 from reconcile.cli.terminal import now, show, style
 from reconcile.cli.workspaces import open_workspace
-from reconcile.doctor.config_view import declaration
+from reconcile.doctor.read_declaration import declaration
 from reconcile.doctor.site_checklist import ChecklistItem, site_checklists
 from reconcile.engine.model import Check
 from reconcile.errors import ExitCode, ReconcileError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from reconcile.dataclass import dataclass
 from reconcile.engine.resource import Cause, Ref, Resource
 from reconcile.filesystem.path import is_inside
-from reconcile.nginx.model.config_tree import IncludeCycleError
+from reconcile.nginx.model.config_loader import IncludeCycleError
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.open_file_cache import cached_folders
 from reconcile.nginx.running.discover import discover

@@ -14,7 +14,7 @@ from reconcile.adopt.validity import make_valid
 from reconcile.adopt.yaml_writer import yaml_text
 from reconcile.config.config import Config
 from reconcile.config.load import load_bytes
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.servers import Server
 from tests.support.host_facts import DEBIAN

@@ -9,7 +9,7 @@ from reconcile.adopt.suggested_probes import drop_failing_probes
 from reconcile.adopt.text_files import LARGEST_IN_YAML, move_large_texts
 from reconcile.config.context import CompileContext
 from reconcile.engine.model import Check
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.render.site_config import written_http_extra
 from reconcile.nginx.routing.router import Router
 from tests.adopt.handwritten import ENABLED, Read, read

@@ -9,7 +9,7 @@ import pytest
 
 from reconcile.cli import next_step
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 
 
 class OneFile:

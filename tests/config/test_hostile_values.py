@@ -20,7 +20,8 @@ from reconcile.config.context import CompileContext
 from reconcile.config.diagnostics import ConfigErrors
 from reconcile.config.load import load_bytes
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model.config_tree import Directive, parse
+from reconcile.nginx.model.config_loader import parse
+from reconcile.nginx.model.config_tree import Directive
 from tests.support.host_facts import HOST
 
 FILE = "/srv/deploy/reconcile.yaml"

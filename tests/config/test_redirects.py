@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconcile.config.probes import HttpProbe
 from reconcile.config.site.redirects import parse_redirect_key, parse_redirect_target
-from reconcile.nginx.model.config_tree import parse
+from reconcile.nginx.model.config_loader import parse
 from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import ListenView, RedirectView, SiteView
 from tests.support.host_facts import HOST, compile_text

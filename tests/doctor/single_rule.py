@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from reconcile.config.load import load_bytes
-from reconcile.doctor.config_view import declaration
 from reconcile.doctor.diagnosis import diagnose
 from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.read_declaration import declaration
 from reconcile.doctor.rules import load_rule
 from reconcile.engine.model import Finding
 from reconcile.output.findings import Diagnosis

@@ -367,7 +367,7 @@ def test_an_answer_of_another_form_is_no_answer(answer: object) -> None:
 @pytest.mark.process
 def test_the_app_is_imported_once_for_all_rules(root: Path) -> None:
     from reconcile.config.load import load_bytes
-    from reconcile.doctor.config_view import declaration
+    from reconcile.doctor.read_declaration import declaration
 
     write(root, folder="/srv/elsewhere")
     host = configured(root, SERVER.format(root=root, static="/static/", limit="1m"))

@@ -9,8 +9,8 @@ import pytest
 
 from reconcile.config.load import load_bytes
 from reconcile.config.probes import Endpoint, HttpProbe, Probe, UploadDirectoryProbe, UploadProbe
-from reconcile.doctor.config_view import declaration
 from reconcile.doctor.guide_rows import CHECKLIST
+from reconcile.doctor.read_declaration import declaration
 from reconcile.doctor.rule import error, note, warning
 from reconcile.doctor.site_checklist import (
     NOT_APPLICABLE,

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from reconcile.config.load import load_bytes
-from reconcile.doctor.config_view import DeclaredIgnore, declaration
+from reconcile.doctor.config_view import DeclaredIgnore
 from reconcile.doctor.ignored_findings import without_ignored
+from reconcile.doctor.read_declaration import declaration
 from reconcile.doctor.rules import load_rules
 from reconcile.engine.model import Finding
 from reconcile.errors import ExitCode

@@ -6,11 +6,11 @@ import pytest
 
 from reconcile.config.context import CompileContext
 from reconcile.config.load import load_bytes
-from reconcile.doctor.config_view import declaration
 from reconcile.doctor.owned_fix import owned_fix
+from reconcile.doctor.read_declaration import declaration
 from reconcile.doctor.rules import load_rule
 from reconcile.engine.model import Finding
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from tests.support.host_facts import HOST
 from tests.support.real_nginx import overlay
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.doctor.request_builder import RequestBuilder
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.servers import ServerTable
 from tests.doctor.single_rule import ask, configured, serious

@@ -17,7 +17,8 @@ from reconcile.nginx.routing.url import parse_url
 from reconcile.nginx.running.discover import discover
 from reconcile.output.json import to_json
 from reconcile.output.schemas import output_schemas
-from reconcile.output.url_explanation import explain_document, explain_text
+from reconcile.output.url_explanation import explain_text
+from reconcile.output.url_explanation_document import explain_document
 from reconcile.system.http import HttpAnswer
 from tests.impact.conftest import GuidesHost
 

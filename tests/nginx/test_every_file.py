@@ -11,7 +11,7 @@ import pytest
 
 from reconcile.config.compile import compile_config
 from reconcile.config.load import load
-from reconcile.nginx.model.config_tree import parse
+from reconcile.nginx.model.config_loader import parse
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.resources.file import File
 from tests.nginx.conftest import Judge

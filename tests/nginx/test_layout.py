@@ -8,7 +8,7 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.listen import Address, parse_addresses
 from tests.support.real_nginx import NGINX, DiskReader, overlay

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.nginx.model.config_tree import parse
+from reconcile.nginx.model.config_loader import parse
 from reconcile.nginx.model.lexer import BUFFER_SIZE, NginxSyntaxError, statements
 from tests.nginx.comparisons import compared
 from tests.nginx.conftest import Judge

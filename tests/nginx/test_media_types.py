@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.nginx.model.config_tree import ConfigTree, load
+from reconcile.nginx.model.config_loader import load
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.media_types import added_types, is_fit
 from reconcile.nginx.model.web_types import WEB_TYPES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.model.modules import static_encodings
 from tests.support.real_nginx import overlay
 

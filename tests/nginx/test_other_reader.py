@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from reconcile.nginx.model.config_tree import Directive, parse
+from reconcile.nginx.model.config_loader import parse
+from reconcile.nginx.model.config_tree import Directive
 from tests.support import generated_nginx as generated
 
 pytestmark = pytest.mark.nightly

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.request import Request

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.headers import content_type, sent_headers
 from reconcile.nginx.routing.request import Request

@@ -179,7 +179,7 @@ def test_a_body_over_the_limit_is_413(site: Path) -> None:
 
 
 def test_an_unreadable_file_is_403() -> None:
-    from reconcile.nginx.model.config_tree import load
+    from reconcile.nginx.model.config_loader import load
     from reconcile.nginx.routing.request import Request
     from reconcile.nginx.routing.router import Router
     from tests.support.real_nginx import overlay

@@ -9,14 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.nginx.model.config_tree import (
-    MAX_DEPTH,
-    ConfigTree,
-    IncludeCycleError,
-    ParsedFile,
-    load,
-    parse,
-)
+from reconcile.nginx.model.config_loader import MAX_DEPTH, IncludeCycleError, load, parse
+from reconcile.nginx.model.config_tree import ConfigTree, ParsedFile
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from tests.nginx.comparisons import compared
 from tests.nginx.conftest import Judge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.unreachable import unreachable
 from tests.support.real_nginx import overlay

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reconcile.report.host_document import HostDocument, read_documents
+from reconcile.report.host_document import HostDocument
+from reconcile.report.read_documents import read_documents
 
 NOW = "2026-11-28T14:00:00Z"
 EARLIER = "2026-11-26T03:00:00Z"

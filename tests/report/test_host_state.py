@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from reconcile.errors import ReconcileError
-from reconcile.report.host_document import MOST_BYTES, read_documents
+from reconcile.report.host_document import MOST_BYTES
 from reconcile.report.host_record import records_of
+from reconcile.report.read_documents import read_documents
 from tests.report.readings import EARLIER, NOW, change, check, drift, read
 
 DEEP = json.loads("[" * 200 + "]" * 200)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import FileKind, LinkRule, Request
 from reconcile.nginx.routing.route import Route

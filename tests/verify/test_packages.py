@@ -18,7 +18,7 @@ import pytest
 
 from reconcile.config.probes import CrawlProbe, Endpoint, FilesProbe
 from reconcile.engine.model import Check
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 from reconcile.nginx.model.media_types import added_types
 from reconcile.nginx.render.site_config import render_site
 from reconcile.nginx.render.site_view import ListenView, LocationView, SiteView

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.nginx.model.config_tree import Directive, parse
+from reconcile.nginx.model.config_loader import parse
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.lexer import NginxSyntaxError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from shlex import quote
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.nginx.model.config_tree import Include, load
+from reconcile.nginx.model.config_loader import load
+from reconcile.nginx.model.config_tree import Include
 from reconcile.nginx.running.discover import HostReader
 
 _LEFTOVER = re.compile(r"(?:~|\.(?:bak|old|orig|save|swp|rej|dpkg-\w+|ucf-\w+|rpm\w+))$|^#.*#$")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reconcile.nginx.model.config_tree import Directive, parse
+from reconcile.nginx.model.config_loader import parse
+from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.lexer import NginxSyntaxError
 
 DirectivePath = tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.nginx.model.config_tree import parse
+from reconcile.nginx.model.config_loader import parse
 from reconcile.nginx.render.site_view import SiteView
 
 TEXT_TYPES = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.nginx.model.config_tree import parse
+from reconcile.nginx.model.config_loader import parse
 from reconcile.nginx.render.site_view import SiteView
 
 PROTOCOLS = ("TLSv1.2", "TLSv1.3")

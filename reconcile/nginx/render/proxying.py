@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from reconcile.dataclass import dataclass
-from reconcile.nginx.model.config_tree import parse
+from reconcile.nginx.model.config_loader import parse
 from reconcile.nginx.render.quote import Raw, nginx_quote
 from reconcile.nginx.render.response_headers import SentHeader, proxied_headers
 from reconcile.nginx.render.site_view import ProxyLocationView, ProxyView, SiteView

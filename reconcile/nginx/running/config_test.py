@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from reconcile.errors import ReconcileError
 from reconcile.filesystem import globs
 from reconcile.filesystem.planned_entry import ABSENT, Entry, PlannedEntries
-from reconcile.nginx.model.config_tree import ConfigTree, Directive, load
+from reconcile.nginx.model.config_loader import load
+from reconcile.nginx.model.config_tree import ConfigTree, Directive
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.output_paths import output_paths
 from reconcile.nginx.running.config_test_copy import copied_tree

@@ -15,7 +15,8 @@ from reconcile.filesystem import globs
 from reconcile.filesystem.host_error import HostError
 from reconcile.filesystem.path import is_inside
 from reconcile.nginx.model.build import Build
-from reconcile.nginx.model.config_tree import ConfigTree, IncludeCycleError, load
+from reconcile.nginx.model.config_loader import IncludeCycleError, load
+from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.modules import HTTP2, static_encodings

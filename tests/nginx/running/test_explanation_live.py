@@ -10,7 +10,8 @@ import pytest
 from reconcile.nginx.explanation import Explanation, explain
 from reconcile.nginx.routing.url import as_sent, parse_url
 from reconcile.nginx.running.discover import discover
-from reconcile.output.url_explanation import compare_with_live, explain_text
+from reconcile.output.url_explanation import explain_text
+from reconcile.output.url_explanation_document import compare_with_live
 from reconcile.system import Host
 from reconcile.system.http import HttpAnswer, HttpTarget
 from tests.nginx.running.conftest import World
