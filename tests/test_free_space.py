@@ -13,6 +13,8 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.free_space import FreeSpace, NewFile, NewFiles
+from reconcile.resources.release import Release
+from reconcile.system import Host
 from reconcile.workspace import Workspace
 from reconcile.workspace.planning import plan_changes
 from tests.support.image import Image
@@ -88,7 +90,7 @@ def test_a_copy_that_does_not_fit_refuses_its_plan(image: Image, mounts: ExitSta
 
     assert f"the filesystem at {image.root}/www is too full for this plan" == error.what
     assert (
-        f"it has 8.0 MB left, and the plan writes 9.0 MB: 9.0 MB in {image.root}/www/shop;"
+        f"it has 8.0 MB left, and the plan writes 9.0 MB in {image.root}/www/shop;"
         " what it replaces or removes is kept for a rollback" == error.why
     )
     assert f"Free 1.0 MB or more (df -h {image.root}/www)" in error.fix
@@ -162,6 +164,19 @@ def test_too_few_inodes_refuse_the_plan(image: Image, mounts: ExitStack) -> None
     assert f"df -i {image.root}/www" in error.fix
 
 
+def test_what_is_compressed_counts_for_nothing(image: Image, mounts: ExitStack) -> None:
+    mounts.enter_context(disk(image.root / "www", "size=8m,nr_inodes=20"))
+    # Too short to become smaller.
+    put(image, **{f"n{number}": 1024 for number in range(10)})
+    for path in (image.root / "app").glob("*.bin"):
+        path.rename(path.with_suffix(".css")).write_text("b {}")
+    workspace = image.declare(shop=8001)
+    file = Path(workspace.config.file)
+    file.write_text(file.read_text().replace("/app}", "/app, precompress: [gzip]}"))
+
+    assert "applied" == image.apply(Workspace.open(str(file)))
+
+
 def test_holes_need_no_space(image: Image, mounts: ExitStack) -> None:
     mounts.enter_context(disk(image.root / "www"))
     with (image.root / "app/sparse.bin").open("wb") as file:
@@ -189,11 +204,29 @@ def test_the_state_directory_holds_a_record_of_each_file(image: Image, mounts: E
     assert f"the filesystem at {image.root}/state is too full for this plan" == error.what
 
 
-def test_what_is_reserved_for_root_is_roots_to_use(image: Image, mounts: ExitStack) -> None:
+def test_what_is_reserved_for_root_is_roots_to_use(
+    image: Image, mounts: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mounts.enter_context(ext4(image.root / "www", "-m", "50"))
     put(image, one=9 * MB)
+    space = FreeSpace()
+    space.add(NewFiles(f"{image.root}/www", [NewFile(9 * MB)]))
+    with monkeypatch.context() as another_user:
+        another_user.setattr(os, "geteuid", lambda: 1000)
+        assert 1 == len([*space.obstacles()])
 
     assert "applied" == image.apply(image.declare(shop=8001))
+
+
+def test_a_release_takes_what_its_source_holds(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").write_bytes(bytes(5000))
+    release = Release(site="shop", id="1", folder=f"{tmp_path}/made", source=f"{tmp_path}/src")
+
+    new = release.new_files(Host(), None)
+
+    assert new is not None
+    assert (f"{tmp_path}/made/1", [NewFile(5000)]) == (new.directory, [*new.files])
 
 
 def test_a_single_file_counts(image: Image, mounts: ExitStack) -> None:
@@ -203,7 +236,7 @@ def test_a_single_file_counts(image: Image, mounts: ExitStack) -> None:
 
     error = refusal(image, image.declare(declared, shop=8001))
 
-    assert f"2.0 MB in {image.root}/etc" in error.why
+    assert f"the plan writes 2.0 MB in {image.root}/etc;" in error.why
 
 
 def test_a_filesystem_that_may_compress_refuses_nothing(tmp_path: Path) -> None:

@@ -129,14 +129,19 @@ def _least_size(file: NewFile, at: str, need: _Need) -> int:
 
 
 def _too_small(need: _Need, left: int) -> HostError:
-    per = need.by_directory
-    shares = [f"{size_text(per[one])} in {one}" for one in sorted(per, key=per.__getitem__)[::-1]]
     return _refused(
         need,
-        f"it has {size_text(left)} left, and the plan writes {size_text(need.size)}:"
-        f" {first_few(shares)}",
+        f"it has {size_text(left)} left, and the plan writes {size_text(need.size)}{_where(need)}",
         f"Free {size_text(need.size - left)} or more (df -h {_point(need)})",
     )
+
+
+def _where(need: _Need) -> str:
+    per = need.by_directory
+    if len(per) == 1:
+        return f" in {first_few([*per])}"
+    shares = sorted(per, key=per.__getitem__, reverse=True)
+    return f": {first_few([f'{size_text(per[one])} in {one}' for one in shares])}"
 
 
 def _too_few_inodes(need: _Need, left: int) -> HostError:

@@ -181,7 +181,7 @@ class Assets(Resource):
         yield from self.pruned_paths()
 
     def new_files(self, host: Host, before: Self | None) -> NewFiles:  # noqa: ARG002
-        """What is copied, and the directories; how small a compressed one gets is not known."""
+        """What is copied, and its directories; what is compressed takes nothing for certain."""
         return NewFiles(self.path, _new_files((before or self).diff or SyncDiff(), self.source))
 
     def repermitted_paths(self) -> Iterable[str]:
@@ -479,9 +479,10 @@ class Assets(Resource):
 
 
 def _new_files(diff: SyncDiff, source: str) -> Iterator[NewFile]:
-    for copy in diff.copies:
+    # What compressing does not make smaller is not written at all.
+    for copy in (one for one in diff.copies if one.encoding is None):
         original = join(source, copy.source_path) if copy.data is None else ""
-        yield NewFile(0 if copy.encoding else copy.new_size, original)
+        yield NewFile(copy.new_size, original)
     yield from (NewFile(0) for _ in diff.folders)
 
 
