@@ -71,7 +71,7 @@ def init(
         is_booted = has_systemd()
         text = first_file(app, folder, site_name(folder), server_name, has_systemd=is_booted)
     write_user_file(file, text.encode())
-    show(to_json(written_document([file])) if json else _written(file, folder, app))
+    show(to_json(written_document([file])) if json else _done_text(file, folder, app))
     return ExitCode.OK
 
 
@@ -149,7 +149,7 @@ def _place_of(host: Host, server_name: str) -> str:
     return ""
 
 
-def _written(file: str, folder: str, app: AppFolder | None) -> str:
+def _done_text(file: str, folder: str, app: AppFolder | None) -> str:
     path = printable(file)
     if app is None:
         found = "No app was found in this folder"

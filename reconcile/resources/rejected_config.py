@@ -28,7 +28,7 @@ def with_places(
     host: Host, refused: NginxRejected, changes: Sequence[Change], tree: ConfigTree | None
 ) -> NginxRejected:
     """The same error; its fix names the place in the YAML, or the file that contradicts it."""
-    written = dict(_written(changes))
+    written = dict(_written_files(changes))
     change = written.get(refused.file) or written.get(real_path(host, refused.file))
     default = _SECOND_DEFAULT.search(refused.why)
     if refused.is_planned and default and tree:
@@ -44,7 +44,7 @@ def with_places(
     return refused
 
 
-def _written(changes: Sequence[Change]) -> Iterator[tuple[str, Change]]:
+def _written_files(changes: Sequence[Change]) -> Iterator[tuple[str, Change]]:
     files = {change.ref.name: change for change in changes if change.ref.kind == "file"}
     yield from files.items()
     for change in changes:

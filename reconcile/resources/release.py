@@ -8,38 +8,25 @@ use; this resource is where visitors are led to it, once it has proved that it a
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from posixpath import basename, dirname, join, normpath
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 from reconcile.dataclass import dataclass
 from reconcile.engine.model import Finding
 from reconcile.engine.resource import Cause, Ref, Resource
-from reconcile.engine.step_output import StepOutput
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.free_space import NewFile, NewFiles
-from reconcile.filesystem.host_error import ChangedSincePlan, HostError
-from reconcile.filesystem.path import ancestors_top_down
+from reconcile.filesystem.host_error import HostError
 from reconcile.nginx.running.upstream_switch import UpstreamSwitched
 from reconcile.resources.common import refuse_unknown_owner
 from reconcile.system import Host
-from reconcile.system.hidden_values import secret_values
 from reconcile.system.planned_host import PlannedHost
-from reconcile.system.services.process.environment_file import parse_environment
-from reconcile.system.step_run import StepFailed, StepRun, run_step, stop_steps
 from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.engine.model import Action, Change, FieldChange
-
-OnNote = Callable[[str], None]
-OnStep = Callable[[StepOutput], None]
-LOG_BYTES = 1 << 20
-"""Of the output of each step that is kept."""
 
 
 class ReleaseStep(NamedTuple):
@@ -183,7 +170,7 @@ class Release(Resource):
         """
         now = host.base if isinstance(host, PlannedHost) else host
         if self.ref in {change.ref for change in changes} and not self.is_built(now):
-            self._refuse_untrusted(now)
+            refuse_untrusted(now, self.path)
         return ()
 
     def apply(self, host: Host, before: Self | None) -> None:
@@ -251,125 +238,18 @@ class Release(Resource):
         """The steps that no rollback undoes."""
         return tuple(step.text for step in self.commands if step.irreversible)
 
-    # Making the folder.
-
-    def build(self, host: Host, on_note: OnNote, on_step: OnStep) -> None:
-        """Make the folder: copy the source, run each step in it, then make it read-only.
-
-        It is used by nobody, so nothing undoes it: what is incomplete is made again, and removed
-        at once where this fails. `on_step` gets each step that has ended, the one that failed too.
-        Errors: StepFailed with the last lines of the step; HostError.
-        """
-        stop_steps(host, self.site)
-        uid, gid = self._account(host)
-        listing = host.files.release_listing(self.source, self.excluded)
-        if host.files.release_content(listing) != self.content:
-            raise ChangedSincePlan(self.source, "another process wrote there, such as a build")
-        self._make_parents(host)
-        self._make_writable(host, uid, gid)
-        on_note(f"Release {self.id} of {self.site}: copying {counted(self.files, 'file')}.")
-        with self._removed_on_failure(host):
-            host.files.fill_release(self.path, listing, uid, gid)
-            self._run_steps(host, on_note, on_step)
-            host.files.seal_release(self.path, uid, gid)
-
-    @contextmanager
-    def _removed_on_failure(self, host: Host) -> Iterator[None]:
-        """It may have filled the disk on which the version in use writes."""
-        try:
-            yield
-        except (ReconcileError, OSError):
-            # What cannot be removed now is made anew by the next apply.
-            with suppress(ReconcileError, OSError):
-                host.files.remove_release(self.path)
-            raise
-
-    def _make_parents(self, host: Host) -> None:
-        """The folders above, which nobody else may be able to exchange. Errors: HostError."""
-        self._make_above(host, self.path)
-        self._refuse_untrusted(host)
-
-    def _refuse_untrusted(self, host: Host) -> None:
-        untrusted = host.files.untrusted_above(self.path)
-        if untrusted is not None:
-            raise HostError(
-                f"{untrusted[0]} can be written by others than root",
-                "whoever can write there could replace the release",
-                f"chown root:root {untrusted[0]} && chmod go-w {untrusted[0]}.",
-            )
-
-    def _make_above(self, host: Host, path: str) -> None:
-        me = host.accounts.current
-        for folder in ancestors_top_down(path):
-            if host.files.stat(folder, follow=True) is None:
-                host.files.mkdir(folder, uid=me.uid, gid=me.gid, mode=0o755)
-
-    def _make_writable(self, host: Host, uid: int, gid: int) -> None:
-        """What the steps may write beside the release, such as the folder of a database."""
-        for path in self.writable:
-            if host.files.stat(path, follow=True) is None:
-                self._make_above(host, path)
-                host.files.mkdir(path, uid=uid, gid=gid, mode=0o755)
-
-    def _account(self, host: Host) -> tuple[int, int]:
-        if self.user is None:
-            me = host.accounts.current
-            return me.uid, me.gid
-        account = host.accounts.user(self.user)
-        return account.uid, account.gid
-
-    def _run_steps(self, host: Host, on_note: OnNote, on_step: OnStep) -> None:
-        log, secrets = b"", self._secrets(host)
-        for number, step in enumerate(self.commands, 1):
-            on_note(
-                f"Release {self.id} of {self.site}: step {number} of {len(self.commands)}:"
-                f" {step.text}"
-            )
-            run, began = self._step_run(number, step, secrets), monotonic()
-            ended = partial(StepOutput.of, str(self.ref), self.id or "", step.text)
-            try:
-                output = run_step(host, run)
-            except StepFailed as error:
-                why = error.why.partition("\n")[0]
-                on_step(ended(monotonic() - began, error.output, why))
-                host.state.write(self.log, log + error.output[-LOG_BYTES:])
-                raise self._step_failure(error, number, host.state.path_of(self.log)) from None
-            on_step(ended(monotonic() - began, output))
-            log += f"$ {step.text}\n".encode() + output[-LOG_BYTES:]
-            host.state.write(self.log, log)
-
-    def _step_run(self, number: int, step: ReleaseStep, secrets: frozenset[bytes]) -> StepRun:
-        return StepRun(
-            self.site,
-            number,
-            step.argv,
-            self.path,
-            step.timeout_s,
-            self.user,
-            self.environment,
-            self.environment_file,
-            step.properties,
-            secrets,
-        )
-
-    def _secrets(self, host: Host) -> frozenset[bytes]:
-        """What no output shows: the values of the environment file."""
-        found = host.files.content(self.environment_file) if self.environment_file else None
-        text = found[1].decode("utf-8", "surrogateescape") if found else ""
-        return secret_values(parse_environment(text))
-
     @property
     def log(self) -> str:
         """The file of the state directory with the output of its steps."""
         return f"releases/{self.site}-{self.id}.log"
 
-    def _step_failure(self, error: StepFailed, number: int, log: str) -> StepFailed:
-        step = self.commands[number - 1]
-        ran = [one for one in self.commands[:number] if one.irreversible]
-        left = "".join(f" `{one.text}` has run, and cannot be undone." for one in ran)
-        error.what = f"Step {number} of release {self.id} of {self.site} failed: {step.text}"
-        error.fix = (
-            f"Correct it, then apply again; {log} has its output."
-            f" Visitors still get the old version.{left}"
+
+def refuse_untrusted(host: Host, path: str) -> None:
+    """Errors: HostError, where others than root can exchange a directory above `path`."""
+    untrusted = host.files.untrusted_above(path)
+    if untrusted is not None:
+        raise HostError(
+            f"{untrusted[0]} can be written by others than root",
+            "whoever can write there could replace the release",
+            f"chown root:root {untrusted[0]} && chmod go-w {untrusted[0]}.",
         )
-        return error

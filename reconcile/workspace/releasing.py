@@ -13,6 +13,7 @@ from reconcile.engine.protection_record import protected_on
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.place_guard import PlaceGuard
 from reconcile.resources.release import Release
+from reconcile.resources.release_build import build_release
 from reconcile.verify.started_release import check_started
 from reconcile.workspace.release_sources import record_release_source
 
@@ -45,15 +46,17 @@ def build_releases(
     host = workspace.host
     recorded = protected_on(host, workspace.ledger.all_rows)
     host.guard = PlaceGuard(protected_folders(workspace.desired, recorded))
+
+    def on_note(note: str) -> None:
+        """Report what is being done."""
+        on_event(Event("preparing", message=note))
+
     for release in releases:
         # Those that failed lately.
         _prune(host, release)
-        _write_names(
-            host,
-            _made_record(release),
-            {*_read_names(host, _made_record(release)), release.id or ""},
-        )
-        release.build(host, lambda note: on_event(Event("preparing", message=note)), on_step)
+        record = _made_record(release)
+        _write_names(host, record, {*_read_names(host, record), release.id or ""})
+        build_release(release, host, on_note, on_step)
         listing = host.files.release_listing(release.source, release.excluded)
         record_release_source(host, release.site, listing, release.content)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.resources import release
+from reconcile.resources import release_build
 from tests.faults.dying import EFFECTS, leave_half
 from tests.laws.box import Box, Yaml, a_box
 from tests.laws.modelled_release import (
@@ -100,7 +100,7 @@ def killed_before(number: int) -> Iterator[Life]:
             patch.setattr(os, name, file_effect(name, getattr(os, name)))
         for name in COMMANDS:
             patch.setattr(Services, name, command(getattr(Services, name)))
-        patch.setattr(release, "run_step", command(release.run_step))
+        patch.setattr(release_build, "run_step", command(release_build.run_step))
         with suppress(Killed):
             yield life
 

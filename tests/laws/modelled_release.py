@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconcile.resources import release
+from reconcile.resources import release_build
 from reconcile.system import Host
 from reconcile.system.step_run import StepRun
 from tests.laws.box import Box, Yaml, memory_folder
@@ -30,8 +30,8 @@ def modelled_steps() -> Iterator[None]:
         return b"done\n"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(release, "run_step", run)
-        patch.setattr(release, "stop_steps", lambda host, site: None)
+        patch.setattr(release_build, "run_step", run)
+        patch.setattr(release_build, "stop_steps", lambda host, site: None)
         yield
 
 

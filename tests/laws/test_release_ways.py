@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reconcile.engine.apply_report import Report
 from reconcile.engine.model import Plan
 from reconcile.errors import ReconcileError
-from reconcile.resources import release
+from reconcile.resources import release_build
 from reconcile.system.step_run import StepFailed
 from tests.laws.box import Box, Event, Yaml, a_box
 from tests.laws.generated_sites import a_few, one_of
@@ -245,7 +245,7 @@ def test_a_release_whose_step_failed_takes_no_space(
     def fail(*_: object) -> bytes:
         raise StepFailed("exit status 1", b"")
 
-    monkeypatch.setattr(release, "run_step", fail)
+    monkeypatch.setattr(release_build, "run_step", fail)
     site = a_site({"source": "{release}/css"})
     site["app"]["release"]["steps"] = [["/bin/false"]]
     with a_box(memory) as box:

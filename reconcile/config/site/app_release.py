@@ -168,7 +168,7 @@ def _check_folders(loc: Loc, release: ReleaseSettings, config: Config) -> Iterat
             yield Violation((*loc, "into"), message, "use a folder for each app")
 
 
-def _written(site: Site) -> tuple[str, ...]:
+def _writable_folders(site: Site) -> tuple[str, ...]:
     """The directories of uploads, and what else the app writes."""
     locations = site.locations.values()
     gunicorn = site.app.gunicorn if site.app else None
@@ -182,7 +182,7 @@ def excluded_of(site: Site) -> tuple[str, ...]:
     if release is None:
         return ()
     own = [*release.exclude]
-    for path in _written(site):
+    for path in _writable_folders(site):
         inside = relative_to(path, release.source)
         # A checkout holds the app's own folder of uploads, by the same name.
         own.append(f"/{inside}" if inside else f"/{basename(path)}/")

@@ -40,7 +40,7 @@ def _allowing(scope: Scope) -> AddedHeader | None:
     return next(iter(_every_allowing(scope)), None)
 
 
-def _written(header: AddedHeader) -> str:
+def _as_directive(header: AddedHeader) -> str:
     return f"{header.place}: add_header {header.name} {header.value};"
 
 
@@ -55,7 +55,7 @@ def _check_headers(server: Server, scope: Scope) -> Iterator[RuleResult]:
         yield note(
             f"Responses of {where} differ by Origin without `Vary: Origin`: caches send one site"
             " the header of another.",
-            _written(every[0]),
+            _as_directive(every[0]),
             fix=f"{every[0].place}: add beside it: add_header Vary Origin always; then reload"
             " nginx.",
         )
@@ -76,13 +76,13 @@ def _check_origins(where: str, scope: Scope, every: list[AddedHeader]) -> Iterat
     if len(certain) > 1:
         yield error(
             f"{where} sends {len(certain)} {certain[0].name} headers, which browsers refuse.",
-            *map(_written, certain),
+            *map(_as_directive, certain),
             fix=f"{certain[1].place}: remove this {certain[1].name}, or choose one origin by a"
             " map of $http_origin in the http block.",
         )
         return
     allowing = every[0]
-    evidence = _written(allowing)
+    evidence = _as_directive(allowing)
     if "," in allowing.value or " " in allowing.value.strip():
         yield error(
             f"{where} allows several origins in one header, which browsers refuse.",
@@ -112,7 +112,7 @@ def _without_always(where: str, scope: Scope, allowing: AddedHeader) -> RuleResu
     too_large = f"an upload over {limit} bytes (413)" if scope.handler and limit else "a 404"
     return note(
         f"To other sites, errors of {where} look like CORS failures.",
-        f"{_written(allowing)} without always: {too_large} has no such header",
+        f"{_as_directive(allowing)} without always: {too_large} has no such header",
         fix=f"{allowing.place}: add_header {allowing.name} {allowing.value} always;",
     )
 
@@ -137,7 +137,7 @@ def _sent_twice(inspection: HostInspection, proxy: ProxyLocation) -> Iterator[Ru
                 f"{scope} of {host} sends {len(values)} Access-Control-Allow-Origin headers, which"
                 " browsers refuse: nginx adds one to the app's.",
                 f"GET {from_raw(scope.name)} with Origin: {_ORIGIN}: {', '.join(values)}",
-                _written(allowing),
+                _as_directive(allowing),
                 fix=f"{allowing.place}: add beside it: proxy_hide_header {allowing.name};",
             )
 
