@@ -7,6 +7,7 @@ import os
 import socket
 
 import pytest
+from websockets.sync.client import connect
 
 from reconcile.cli.demo.demo_host import DemoHost
 from tests.support.command import Run
@@ -28,8 +29,6 @@ def test_django(demo: DemoHost, run: Run) -> None:
 
 
 def test_fastapi_with_a_websocket(demo: DemoHost, run: Run) -> None:
-    pytest.importorskip("fastapi")
-    connect = pytest.importorskip("websockets.sync.client").connect
     example = Example("fastapi-websocket", demo, run)
 
     example.apply()

@@ -105,5 +105,4 @@ def test_without_confirmation_the_host_is_as_before_also_after_a_power_cut(
         host.reconcile("apply", "--auto-approve").returncode,
         host.reconcile("confirm").returncode,
     )
-    time.sleep(1)
     assert "No changes." in host.reconcile("plan").stdout
