@@ -290,6 +290,7 @@ def _progress(session: Session, *, json: bool) -> OnAnswer:
     done, total = 0, len(session.targets)
 
     def on_answer(name: str, answer: HostAnswer) -> HostAnswer:
+        """Count a host that has answered, and show it."""
         nonlocal done
         done += 1
         if not json:

@@ -292,6 +292,7 @@ class PlannedFiles(Files):
         real = os.path.realpath(request.source)
 
         def is_repermitted(copy: FileCopy) -> bool:
+            """Whether its original gets another ctime before it is copied."""
             return not self._repermitted.isdisjoint(upwards(join(real, copy.source_path)))
 
         affected = [copy for copy in found.copies if copy.data is None and is_repermitted(copy)]

@@ -77,6 +77,7 @@ class SharedDir:
 
     def _share(self, mode: int) -> Callable[[int], None]:
         def set_permissions(fd: int) -> None:
+            """Give a new file its group and mode."""
             # The group first: until then the old mode may be for another one.
             os.fchown(fd, -1, self._gid)
             os.fchmod(fd, mode)

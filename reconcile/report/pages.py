@@ -176,6 +176,7 @@ def _encoded(text: str, name: str, places: dict[str, str]) -> bytes:
     """
 
     def target(found: re.Match[str]) -> str:
+        """The link to an anchor, with the page that has it."""
         place = places.get(found[1], name)
         return found[0] if place == name else f'href="{place}#{found[1]}"'
 

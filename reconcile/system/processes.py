@@ -82,6 +82,7 @@ def is_nginx_master(pid: int) -> bool:
     """Whether it is the master of an nginx, which one that has just started is about to be."""
 
     def is_known() -> bool:
+        """Whether it has its title, or is too old to get one."""
         return command_line(pid).startswith(_MASTER) or not _is_young(pid)
 
     wait_until(is_known, timeout_s=_FORKING_S)

@@ -153,6 +153,7 @@ def _wait_for_new_workers(
     errors: list[str] = []
 
     def is_decided() -> bool:
+        """Whether nginx has reported an error, or has new workers."""
         errors[:] = _emergencies(log)
         return bool(errors) or _has_new_workers(nginx, before)
 
