@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,17 +59,25 @@ class Canary:
         return f"reconcile canary {self.nonce}\n".encode()
 
 
-def create(host: Host, folder: str, canary: Canary, *, mode: int, writer: str | None) -> None:
+def create(
+    host: Host,
+    folder: str,
+    canary: Canary,
+    *,
+    mode: int,
+    writer: str | None,
+    beside: Collection[Canary] = (),
+) -> None:
     """Write both files of `canary` into `folder` as `writer` (None: as the current user).
 
-    Those of interrupted runs are removed first.
+    Those of interrupted runs are removed first, but none `beside` which this one is written.
     Errors: OSError as the kernel returns it to that user.
     """
     names = (canary.name, canary.hidden_name)
 
     def work() -> None:
         """Write both files, or none."""
-        _remove_stale(folder)
+        _remove_stale(folder, beside)
         try:
             for name in names:
                 _write_canary(f"{folder}/{name}", canary.content, mode)
@@ -112,10 +120,10 @@ def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
     return _remove_canary(f"{folder}/{relative}", canary)
 
 
-def _remove_stale(folder: str) -> None:
+def _remove_stale(folder: str, in_use: Collection[Canary]) -> None:
     """Remove the canaries of interrupted runs."""
     for name in _file_names(folder):
-        if found := _NAME.match(name):
+        if (found := _NAME.match(name)) and Canary(found[1]) not in in_use:
             _remove_stale_file(f"{folder}/{name}", Canary(found[1]))
 
 

@@ -20,6 +20,7 @@ from reconcile.config.probes import (
     HttpProbe,
     Probe,
     RateLimitProbe,
+    UploadDirectoryProbe,
     UploadProbe,
     WebSocketProbe,
 )
@@ -52,7 +53,7 @@ def as_configured(probes: Sequence[Probe], host: Host) -> tuple[Probe, ...]:
         router = Router(nginx.tree, nginx.build.prefix)
         files = WorkerView(host, worker_account(nginx))
         reaching = [_reaching(probe, router.servers) for probe in probes]
-        return tuple(_as_configured(probe, router, files) for probe in reaching)
+        return tuple(one for probe in reaching for one in _for_each_address(probe, router, files))
     except ReconcileError:
         return tuple(probes)
 
@@ -90,6 +91,21 @@ def _waits_for_proxy(endpoint: Endpoint, address: str, servers: ServerTable) -> 
         return servers.find(Address(address, endpoint.port), endpoint.host).listen.proxy_protocol
     except Indeterminate:
         return False
+
+
+def _for_each_address(probe: Probe, router: Router, files: PathKinds) -> tuple[Probe, ...]:
+    """One probe, or one for each address where the configuration lets only some of them in."""
+    endpoint = probe.endpoint
+    if not isinstance(probe, HttpProbe | FilesProbe | UploadDirectoryProbe):
+        return (_as_configured(probe, router, files),)
+    single = [
+        _as_configured(
+            replace(probe, endpoint=replace(endpoint, addresses=(address,))), router, files
+        )
+        for address in endpoint.addresses
+    ]
+    whole = [replace(one, endpoint=endpoint) for one in single]
+    return (whole[0],) if whole.count(whole[0]) == len(whole) else tuple(single)
 
 
 def _as_configured(probe: Probe, router: Router, files: PathKinds) -> Probe:

@@ -74,8 +74,9 @@ def run_probes(
         # Before any thread starts: a canary is written by a fork.
         for probe in probes:
             if isinstance(probe, UploadDirectoryProbe):
+                others = [one.canary for one in canaries.values()]
                 created = canaries[probe] = CreatedCanary()
-                created.failure = create_canary(probe, host, created.canary)
+                created.failure = create_canary(probe, host, created.canary, others)
         serving = cache(partial(Serving, host))
         checks = run_parallel(
             [partial(_run_probe, probe, canaries, serving, client) for probe in probes],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 
-def create_canary(probe: UploadDirectoryProbe, host: Host, canary: Canary) -> Check | None:
-    """Write the canary to the upload directory; a failed or unknown check if that is impossible."""
+def create_canary(
+    probe: UploadDirectoryProbe, host: Host, canary: Canary, beside: Collection[Canary] = ()
+) -> Check | None:
+    """Write the canary to the upload directory; a failed or unknown check if that is impossible.
+
+    Those `beside` it are in use, perhaps in the same directory.
+    """
     try:
-        create(host, probe.dir, canary, mode=probe.mode, writer=probe.writer)
+        create(host, probe.dir, canary, mode=probe.mode, writer=probe.writer, beside=beside)
     except NotRoot as error:
         detail = f"could not write to {probe.dir} as {_writer(probe)}: {error.why}. {error.fix}"
         return Check(probe.name, "unknown", detail)

@@ -131,6 +131,20 @@ INVALID = {
         site("locations: {static/: {role: static, dir: /srv/s}}"),
         '6:17: a location has to begin and end with a slash, got "static/" (use "/static/")',
     ),
+    "a URL with what no location has": (
+        site("locations: {/a b.txt: {role: static, file: /srv/a}}"),
+        '6:17: "/a b.txt" is not a location (use letters, digits and _~@+.- between single'
+        " slashes; no name begins with a dot)",
+    ),
+    "a parameter of nginx's listen": (
+        site('listen: ["80 default_server"]'),
+        '6:14: "80 default_server" is not a port or address:port (set `default_server` of the'
+        " site instead)",
+    ),
+    "a star for every address": (
+        site('listen: ["*:80"]'),
+        '6:14: "*:80" is not a port or address:port (use 80)',
+    ),
     "a relative key of paths": (
         "version: 1\npaths: {etc/x: {owner: assets}}",
         '2:9: "etc/x" is not an absolute path (begin it with /)',

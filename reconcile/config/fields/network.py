@@ -42,6 +42,17 @@ def _refuse_other_forms(name: str) -> None:
         raise InvalidValue("regular expressions are not supported here", "list the host names")
     if "://" in name or "/" in name:
         raise InvalidValue(f"{quote_text(name)} is a URL", "use the host name alone")
+    if re.fullmatch(r"\[.*\]|[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*", name):
+        hint = "use a host name; with default_server requests by address reach the site"
+        raise InvalidValue(f"{quote_text(name)} is an IPv6 address", hint)
+    if name == "*":
+        raise InvalidValue('"*" is not a host name', 'use "_" and default_server for every name')
+    if name.startswith(".") and name.strip("."):
+        plain = name.strip(".")
+        hint = f'use {quote_text(plain)} and "*.{plain}"'
+        raise InvalidValue(f"{quote_text(name)} begins with a dot", hint)
+    if name.endswith(".") and name.strip("."):
+        raise InvalidValue(f"{quote_text(name)} ends with a dot", f"use {name.rstrip('.')}")
     if re.search(r":\d+$", name):
         raise InvalidValue(f"{quote_text(name)} contains a port", "set the port in `listen`")
 
@@ -99,6 +110,9 @@ def parse_network(value: Any) -> str:
     Errors: InvalidValue also for a network with bits of a host, which is often a typing error.
     """
     text = require_str(value, "an address or a network")
+    if "%" in text:
+        hint = f"use {text.partition('%')[0]}"
+        raise InvalidValue(f"{quote_text(text)} names an interface, which nginx cannot", hint)
     try:
         network = ip_network(text, strict=False)
     except ValueError:

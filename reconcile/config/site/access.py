@@ -160,7 +160,8 @@ def _refuse_unreadable(site: SiteContext, content: bytes, loc: Loc) -> None:
         if not colon or not name or not _HASH.fullmatch(hashed.partition(":")[0]):
             raise ReconcileError(
                 what=f"nginx cannot read line {number} of the htpasswd of {site.name}",
-                why=f"it has to be NAME:HASH ({site.context.config.position_of(*loc)})",
+                why="it has to be NAME:HASH, and {PLAIN} is no hash"
+                f" ({site.context.config.position_of(*loc)})",
                 fix="Create it with `htpasswd -B` or `openssl passwd -6`. Nothing was changed.",
             )
 

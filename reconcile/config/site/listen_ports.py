@@ -26,6 +26,8 @@ _LISTEN = re.compile(
     r"(?P<port>\d{1,5})(?P<ssl> ssl)?(?P<proxied> proxy_protocol)?",
     re.ASCII,
 )
+_KEYS = ("default_server", "http2")
+"""Parameters of nginx's `listen` that are keys of the site."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,20 @@ def parse_listen(value: Any) -> ListenAddress:
         raise InvalidValue(f"expected a port, got {describe(value)}", "use 80")
     found = _LISTEN.fullmatch(str(value))
     if not found:
-        raise InvalidValue(
-            f"{describe(value)} is not a port or address:port",
-            'use 80, 127.0.0.1:8080 or "8443 ssl proxy_protocol"',
-        )
+        message = f"{describe(value)} is not a port or address:port"
+        raise InvalidValue(message, _listen_hint(str(value)))
     address = parse_ip(found["address"] or "")
     flags = bool(found["ssl"]), bool(found["proxied"])
     return ListenAddress(address, parse_port(found["port"]), *flags)
+
+
+def _listen_hint(text: str) -> str:
+    words = text.split()
+    if found := next((key for key in _KEYS if key in words[1:]), None):
+        return f"set `{found}` of the site instead"
+    if re.fullmatch(r"\*:\d+", text):
+        return f"use {text[2:]}"
+    return 'use 80, 127.0.0.1:8080 or "8443 ssl proxy_protocol"'
 
 
 ListenValue = Annotated[

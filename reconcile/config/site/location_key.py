@@ -16,8 +16,10 @@ _URL = re.compile(rf"/(?:\.well-known/)?(?:{SEGMENT}/)*{SEGMENT}", re.ASCII)
 def parse_location_key(value: Any) -> str:
     """A prefix, which ends with a slash, or one URL."""
     key = require_str(value, "a location")
-    if key.endswith("/") or not _URL.fullmatch(key) or len(key) > 255:
+    if key.endswith("/") or not key.startswith("/"):
         return parse_prefix(key)
+    if not _URL.fullmatch(key) or len(key) > 255:
+        raise _not_a_location(key)
     return key
 
 
@@ -30,11 +32,15 @@ def parse_prefix(value: Any) -> str:
             f'use "/{prefix.strip("/")}/"' if prefix.strip("/") else "",
         )
     if not _PREFIX.fullmatch(prefix) or len(prefix) > 255:
-        raise InvalidValue(
-            f"{quote_text(prefix)} is not a location",
-            "use letters, digits and _~@+.- between single slashes; no name begins with a dot",
-        )
+        raise _not_a_location(prefix)
     return prefix
+
+
+def _not_a_location(key: str) -> InvalidValue:
+    return InvalidValue(
+        f"{quote_text(key)} is not a location",
+        "use letters, digits and _~@+.- between single slashes; no name begins with a dot",
+    )
 
 
 Prefix = Annotated[

@@ -33,16 +33,15 @@ _SHOWN = type_lines(
     }
     | {"txt": "text/plain"}
 )
-_SHOWN_ENDINGS = frozenset(ending for _, endings in _SHOWN for ending in endings)
 
 
 def shown_types(location: LocationView) -> TypeLines:
-    """The types of uploads that browsers show; an ending has one of them."""
-    found = (
-        (media_type, tuple(one for one in endings if one not in _SHOWN_ENDINGS))
-        for media_type, endings in location.inline
-    )
-    return (*_SHOWN, *((media_type, endings) for media_type, endings in found if endings))
+    """The types of uploads that browsers show; an ending has the first of its types."""
+    chosen = {ending: media_type for media_type, endings in _SHOWN for ending in endings}
+    for media_type, endings in location.inline:
+        for ending in endings:
+            chosen.setdefault(ending, media_type)
+    return type_lines(chosen)
 
 
 def policies_by_name(location: LocationView) -> Iterator[tuple[Raw, str]]:

@@ -912,7 +912,9 @@ def test_an_inline_type_is_shown_and_stays_guarded(world):
         world,
         APP,
         "headers: {Content-Security-Policy: default-src *, X-Content-Type-Options: null}",
-        "locations: {/media/: {role: media, dir: ROOT/media, inline: [application/pdf]}}",
+        # A type that is named twice warns of nothing.
+        "locations: {/media/: {role: media, dir: ROOT/media, inline: [application/pdf, text/csv,"
+        " application/pdf]}}",
     )
 
     pdf, page = world.ask("/media/evil.pdf"), world.ask("/media/evil.html")
@@ -938,4 +940,32 @@ def test_raw_directives_belong_to_their_location(world):
 
     assert ["yes"] == world.ask("/static/health.txt").all("X-Extra")
     assert [] == world.ask("/media/sample.txt").all("X-Extra")
+    assert [] == served.failed_probes()
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.1", "'::1'", "127.0.0.0/8, '2001:db8::/32'"])
+@pytest.mark.parametrize(
+    "key", ["access: {allow: [%s]}", "maintenance: {enabled: true, allow: [%s]}"]
+)
+def test_who_is_let_in_over_one_family_alone_fails_no_probe(world, key, allowed):
+    served = serve_yaml(world, APP, key % allowed, *LOCATIONS)
+
+    checks = served.checks()
+
+    assert [] == [f"{one.name}: {one.detail}" for one in checks if one.status == "fail"]
+    # The family that is let in proves the locations.
+    proven = {one.name for one in checks if one.status == "pass"}
+    family = "IPv6" if "::1" in allowed else "IPv4"
+    assert {f"probe:myapp /static/ serves files over {family}"} <= proven
+
+
+def test_two_locations_that_share_their_uploads_are_both_proven(world):
+    served = serve_yaml(
+        world,
+        APP,
+        "locations:",
+        "  /media/: {role: media, dir: ROOT/media}",
+        "  /files/: {role: media, dir: ROOT/media, cache: none}",
+    )
+
     assert [] == served.failed_probes()

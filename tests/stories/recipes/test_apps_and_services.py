@@ -178,22 +178,22 @@ def test_one_file_serves_two_names(site: RecipeHost) -> None:
 
 
 CONTAINER = (
-    *(
-        "podman",
-        "--cgroup-manager=cgroupfs",
-        "run",
-        "--detach",
-        "--cgroups=disabled",
-    ),
-    *("--network=host", "--user=33:33", "--workdir=/srv/myapp"),
-    "--volume=/var/www/myapp/media:/app/media",
+    *("podman", "--cgroup-manager=cgroupfs", "run", "--detach", "--name=web"),
+    # The test's host is a container itself: its groups and its network are not its own to divide.
+    *("--cgroups=disabled", "--network=host", "--user=33:33", "--workdir=/srv/myapp"),
+    *("--volume=/usr:/usr:ro", "--volume=/opt/apps-venv:/opt/apps-venv:ro"),
+    *("--volume=/var/www/myapp/media:/app/media", "--rootfs", "/srv/image"),
+    *("/opt/apps-venv/bin/gunicorn", "--bind", "127.0.0.1:8000", "app:app"),
 )
+# Programs are the host's own; /bin and the like are links into /usr.
 IMAGE = """
-mkdir -p /srv/image/app/media /srv/image/opt /srv/image/proc /srv/image/srv /srv/image/tmp
-cp -a /usr /etc /bin /lib /lib64 /sbin /srv/image
-cp -a /opt/apps-venv /srv/image/opt
-cp -a /srv/myapp /srv/image/srv
-sed -i s#/var/www/myapp/media#/app/media# /srv/image/srv/myapp/app.py
+cd /srv/image
+mkdir -p app/media dev etc opt/apps-venv proc srv sys tmp usr
+chmod 1777 tmp
+cp -a /bin /lib /lib64 /sbin .
+cp -a /etc/passwd /etc/group etc
+cp -a /srv/myapp srv
+sed -i s#/var/www/myapp/media#/app/media# srv/myapp/app.py
 """
 
 
