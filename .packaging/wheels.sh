@@ -12,6 +12,23 @@ done
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 
+# use_builder MODULE…: a Python with pip and these modules. Where neither PYTHON is set nor the
+# checkout's .venv has them, they are installed below $work, for this build alone.
+use_builder() {
+  local module modules=pip
+  for module in "$@"; do modules=$modules,$module; done
+  if "$python" -c "import $modules" 2>/dev/null; then return; fi
+  if [ -n "${PYTHON:-}" ]; then say "$PYTHON lacks one of: pip $*. Install them, or unset PYTHON."; exit 1; fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || {
+    say "python3 makes no virtual environment: sudo apt-get install python3-venv"
+    exit 1
+  }
+  say "installing $* for this build"
+  python3 -m venv "$work/builder"
+  python=$work/builder/bin/python
+  "$python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
 _download() {
   local into=$1
   shift
@@ -36,7 +53,9 @@ fetch_wheels() {
     _download "$2"
     if [ -n "${CACHE:-}" ]; then mkdir -p "$CACHE/wheels" && cp "$2"/*.whl "$CACHE/wheels/"; fi
   fi
-  (cd "$checkout" && "$python" -m hatchling build -t wheel -d "$2" >/dev/null 2>&1)
+  local log
+  log=$(cd "$checkout" && "$python" -m hatchling build -t wheel -d "$2" 2>&1) ||
+    { printf '%s\n' "$log" >&2; say "the wheel was not built"; exit 1; }
 }
 
 # install_wheels WHEELS FOLDER: all of them, for the release whose wheels they are.

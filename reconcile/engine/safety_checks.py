@@ -65,11 +65,19 @@ def refuse_unclear(plan: Plan) -> None:
     if plan.unknown:
         raise ReconcileError(
             "A part of the host could not be read.",
-            "; ".join(f"{unknown.ref}: {unknown.reason}" for unknown in plan.unknown),
+            _unread(plan),
             "Remove the cause, or skip that part with --exclude. Nothing was changed.",
         )
     for error in plan.refusals:
         raise error
+
+
+def _unread(plan: Plan) -> str:
+    """What could not be read, each reason once."""
+    found: dict[str, list[str]] = {}
+    for unknown in plan.unknown:
+        found.setdefault(unknown.reason, []).append(str(unknown.ref))
+    return "; ".join(f"{', '.join(refs)}: {reason}" for reason, refs in found.items())
 
 
 def _conflict_error(plan: Plan) -> ReconcileError:

@@ -31,11 +31,12 @@ def show(
         ("systemctl", "show", "--no-pager", "--all", "--timestamp=us+utc", wanted, "--", *units)
     )
     if not done.ok:
-        raise ReconcileError(
-            what="systemctl show failed",
-            why=done.error_output,
-            fix="If systemd does not run here, set host.service_manager to process or none.",
-        )
+        fix = "If systemd does not run here, set host.service_manager to process or none."
+        if not has_systemd():
+            # The fix is lost where the error becomes a reading that failed.
+            why = "host.service_manager can be process or none instead"
+            raise ReconcileError("systemd does not run here", why, fix)
+        raise ReconcileError("systemctl show failed", done.error_output, fix)
     return parse_show(done.stdout)
 
 
