@@ -1,7 +1,7 @@
 """Hosts by pyinfra's connectors: the only module that knows pyinfra.
 
-It uses its inventories, and of a host `init`, `connect`, `run_shell_command` and `put_file`; none
-of its operations and facts. The process has to be cooperative before this is imported.
+It uses its inventories, and of a host `init`, `connect` and `run_shell_command`; none of its
+operations and facts. The process has to be cooperative before this is imported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Mapping
 from functools import cache
-from io import BytesIO
 from typing import Any, NamedTuple
 
 from gevent import Timeout, get_hub
@@ -34,7 +33,8 @@ from reconcile.fleet.answer import HostAnswer, unknown, unreachable
 from reconcile.fleet.bounded_output import OutputExceeded, limit_packets, read_output
 from reconcile.fleet.fleet_file import Fleet
 from reconcile.fleet.host_keys import with_host_key_fix
-from reconcile.fleet.script import HEADER, PREPARE, parts
+from reconcile.fleet.script import ASK_INSTALLED, HEADER, parts
+from reconcile.fleet.sent_files import SentFiles
 from reconcile.fleet.target import Target, connection_of, target_of
 from reconcile.fleet.work import Job
 
@@ -142,37 +142,28 @@ class _Asked:
         self.answer = unreachable("it did not answer in time")
 
     def run(self) -> None:
-        """Connect, put the files there, run the script and read its answer."""
+        """Connect, run the script with its files and read its answer."""
         try:
-            self._prepare_and_run()
+            self._connect_and_run()
         except Exception as error:  # noqa: BLE001  whatever one host sends must not end the others
             why = with_host_key_fix(str(error).strip() or type(error).__name__)
             self.answer = (unreachable if self.answer.state == "unreachable" else unknown)(why)
 
-    def _prepare_and_run(self) -> None:
+    def _connect_and_run(self) -> None:
         with Timeout(CONNECTED_S, _Failure("it did not answer in time")):
             self._host.connect(show_errors=False, raise_exceptions=True)
-        prepared = self._parts(PREPARE)
-        folder = prepared.get("folder", "").strip()
-        if not folder.startswith("/") or "\n" in folder:
-            raise _Failure("could not create a folder on the host")
-        script, files = self._job.for_host(folder, prepared.get("installed", "").strip())
-        for file, content in files.items():
-            self._put(content, f"{folder}/{file}")
         self.answer = unknown("it did not answer in time")
-        self.answer = self._job.read(self._parts(script))
+        installed = ""
+        if self._job.may_install:
+            installed = self._parts(ASK_INSTALLED).get("installed", "").strip()
+        self.answer = self._job.read(self._parts(*self._job.for_host(installed)))
 
-    def _parts(self, script: str) -> dict[str, str]:
-        _, output = self._host.run_shell_command(StringCommand(script))
+    def _parts(self, script: str, files: SentFiles | None = None) -> dict[str, str]:
+        _, output = self._host.run_shell_command(StringCommand(script), _stdin=files)
         found = parts(output.stdout.split("\n"))
         if EXCEEDED in found:
             raise _Failure("the answer is larger than any answer of reconcile")
         return found
-
-    def _put(self, content: str | bytes, path: str) -> None:
-        source = content if isinstance(content, str) else BytesIO(content)
-        if not self._host.put_file(source, path):
-            raise _Failure("could not copy the files to the host")
 
     def close(self) -> None:
         """End the connection; pyinfra leaves it open."""

@@ -11,6 +11,7 @@ from shlex import join, quote
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
+from reconcile.fleet.sent_files import COMPLETE
 
 HEADER = "== reconcile-fleet "
 LARGEST_PART = 32 << 20
@@ -22,13 +23,8 @@ _STOP_S = 10
 # A controller that is gone must not end this before it has cleaned up.
 _TRAPS = "trap '' PIPE; trap 'exit 1' HUP INT TERM"
 
-# What a controller left that was killed before its second script is removed a day later. What was
-# installed counts only while it is there.
-PREPARE = f"""umask 077
-find "${{TMPDIR:-/tmp}}" -maxdepth 1 -name 'reconcile-fleet.*' -user "$(id -u)" -mmin +1440 \\
-  -exec rm -rf {{}} + 2>/dev/null
-dir=$(mktemp -d "${{TMPDIR:-/tmp}}/reconcile-fleet.XXXXXXXXXX") || exit 1
-printf '{HEADER}folder\\n%s\\n{HEADER}installed\\n' "$dir"
+# What was installed counts only while it is there.
+ASK_INSTALLED = f"""printf '{HEADER}installed\\n'
 kind=none
 command -v reconcile >/dev/null && kind=deb
 [ -e {INSTALLED}/reconcile.pyz ] && kind=file
@@ -86,29 +82,34 @@ class Script:
     has_files: bool
     timeout_s: int
     uses_sudo: bool = True
+    asks_version: bool = False
+    """Whether the version is a part of the answer: it takes a start of the program."""
 
-    def text(self, folder: str, *, installs: bool) -> str:
-        """The script, for the folder that PREPARE made."""
-        work = "\n".join(self._lines(folder, installs))
+    def text(self, *, installs: bool) -> str:
+        """The script; its standard input is the files."""
+        work = "\n".join(self._lines(installs))
         sudo = 'if [ "$(id -u)" = 0 ]; then as=; else as="sudo -n -H"; fi' * self.uses_sudo
         run = f"$as sh -c {quote(work)}" if self.uses_sudo else f"sh -c {quote(work)}"
-        # The exit code is a part of the answer; here it would only show whether it was 0.
-        ending = f"printf '{HEADER}refused\\n'; rm -rf {quote(folder)}; exit 0"
+        # The exit code is a part of the answer; here it would only show whether it was 0. What is
+        # still sent is read: the controller would get an error of its connection otherwise.
+        ending = f"{{ printf '{HEADER}refused\\n'; cat >/dev/null; exit 0; }}"
         return f"{_TRAPS}\n{sudo}\n{run} || {ending}"
 
-    def _lines(self, folder: str, installs: bool) -> Iterable[str]:
+    def _lines(self, installs: bool) -> Iterable[str]:
         yield "umask 077; cd / || exit 1"
         # Only root enters it: whoever logged in could change the files otherwise.
         yield 'dir=$(mktemp -d "${TMPDIR:-/tmp}/reconcile-fleet.XXXXXXXXXX") || exit 1'
         yield f"trap 'rm -rf \"$dir\"' EXIT; {_TRAPS}"
-        yield f'mv {quote(folder)}/* "$dir"/ && chown -R "$(id -u):$(id -g)" "$dir" || exit 1'
+        yield 'base64 -d | tar --no-same-owner -x -f - -C "$dir" || exit 1'
+        yield f'[ -e "$dir"/{COMPLETE} ] || exit 1'
         yield f'program="$dir"/{PROGRAM}'
         if installs:
             yield f"mkdir -p -m 0755 {INSTALLED} && chmod 0755 {INSTALLED} || exit 1"
             yield f"{self.program.install} || {{ printf '{HEADER}install\\n'; exit 1; }}"
             yield f"printf '%s\\n' {quote(self.program.digest)} >{INSTALLED}/digest"
             yield f"chmod 0644 {INSTALLED}/digest"
-        yield f"printf '{HEADER}version\\n'; {join(self.program.command)} --version 2>&1"
+        if self.asks_version:
+            yield f"printf '{HEADER}version\\n'; {join(self.program.command)} --version 2>&1"
         yield f'{self._run} >"$dir"/out 2>"$dir"/err <"$dir"/{YAML}; code=$?'
         yield f"printf '{HEADER}code\\n%s\\n' \"$code\""
         for name in ("out", "err", *self.call.parts):

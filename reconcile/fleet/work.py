@@ -23,6 +23,7 @@ from reconcile.fleet.script import (
     installed_deb,
     installed_file,
 )
+from reconcile.fleet.sent_files import SentFiles
 from reconcile.fleet.target import Target
 
 Command = Literal["plan", "apply", "drift", "verify", "doctor", "status"]
@@ -55,11 +56,17 @@ class Job(NamedTuple):
         """The longest that the work may take."""
         return self.script.timeout_s
 
-    def for_host(self, folder: str, installed: str) -> tuple[str, Mapping[str, str | bytes]]:
-        """The script for a folder of the host, and the files that it needs there."""
+    @property
+    def may_install(self) -> bool:
+        """Whether what is installed on the host matters."""
+        return self.program is not None
+
+    def for_host(self, installed: str) -> tuple[str, SentFiles]:
+        """The script, and the files that it gets, for a host with that installation."""
         if self.program is None or installed == self.script.program.digest:
-            return self.script.text(folder, installs=False), self.files
-        return self.script.text(folder, installs=True), {**self.files, PROGRAM: self.program}
+            return self.script.text(installs=False), SentFiles.of(self.files)
+        files = {**self.files, PROGRAM: self.program}
+        return self.script.text(installs=True), SentFiles.of(files)
 
     def read(self, parts: Mapping[str, str]) -> HostAnswer:
         """The answer, by the parts of the script's output."""
@@ -107,8 +114,15 @@ class Work:
             files[TAR] = package.tar
         if saved_plan is not None:
             files[PLAN] = saved_plan
-        script = Script(program, call, package.tar is not None, timeout_s, target.uses_sudo)
         require = self.fleet.install.require
+        script = Script(
+            program,
+            call,
+            package.tar is not None,
+            timeout_s,
+            target.uses_sudo,
+            asks_version=require is not None,
+        )
         return Job(target.name, command, files, script, path, require, is_repeated)
 
 

@@ -71,11 +71,13 @@ class _RolloutOf:
         chance: random.Random,
     ) -> None:
         from pyinfra.api import Inventory
+        from pyinfra.connectors.fake import FakeConnector
 
         from reconcile.fleet.connections import FleetHosts, _keep_quiet
         from reconcile.fleet.rollout import Order, StepMembers, StepShare, StopLimits, resolve_steps
 
         _keep_quiet()
+        setattr(FakeConnector, "connect", _connect)  # noqa: B010  mypy: methods are not assigned
         inventory = Inventory(([(name, _data(*scripts[name])) for name in names], {}))
         self.members = FleetHosts((), {host.name: host for host in inventory})
         parts = (StepMembers(tags=("canary",)), StepShare(10, True), StepShare(50, True))
@@ -144,9 +146,16 @@ def _data(state: str, delay: float) -> dict[str, Any]:
     code = {"applied": 0, "failed": 3, "stale": 5}.get(state, 0)
     summary = json.dumps({"format_version": "1.0", "result": "applied" if code == 0 else "failed"})
     work = [f"{HEADER}code", str(code), f"{HEADER}out", summary]
-    folder = "" if state == "unreachable" else "/tmp/x"
-    answers = {"apply --json": work, "mktemp -d": [f"{HEADER}folder", folder]}
-    return {"fake_delay": delay, "fake_delay_jitter": delay / 2, "fake_responses": answers}
+    found = {"fake_delay": delay, "fake_delay_jitter": delay / 2}
+    return {**found, "fake_responses": {"apply --json": work}, "is_off": state == "unreachable"}
+
+
+def _connect(connector: Any) -> None:
+    """The connection to a host that may be off. Errors: ConnectError."""
+    from pyinfra.api.exceptions import ConnectError
+
+    if connector.host.data.get("is_off"):
+        raise ConnectError("it is off")
 
 
 def _job(name: str) -> Any:

@@ -108,7 +108,7 @@ def test_twenty_clean_hosts_take_as_long_as_the_slowest(fleet: BootedFleet) -> N
     assert {"in_sync"} == set(answer.states.values()), answer.problems
     assert answer.took_s <= 1.5 * answer.slowest_s + 5
     assert {1} == {fleet.logins(name) for name in HOSTS}
-    assert {1, 2, 3} >= {fleet.channels(name) for name in HOSTS} > set()
+    assert {1} == {fleet.channels(name) for name in HOSTS}
 
 
 def test_nothing_happens_elsewhere_where_the_canary_fails(fleet: BootedFleet) -> None:
@@ -178,9 +178,7 @@ def test_hosts_that_are_off_or_hang_or_drip_do_not_hold_up_the_others(fleet: Boo
     fleet.write("{timeout: 60s, parallel: 20}", HOSTS[:6])
     fleet.hosts[off].run("ip", "link", "set", "host0", "down")
     fleet.hosts[hanging].run("sh", "-c", "kill -STOP $(cat /run/sshd.pid)")
-    drip = 'case "$SSH_ORIGINAL_COMMAND" in *sftp*) exec /usr/lib/openssh/sftp-server;;' + (
-        ' *-mmin*) exec sh -c "$SSH_ORIGINAL_COMMAND";; esac; while :; do printf x; sleep 1; done'
-    )
+    drip = "while :; do printf x; sleep 1; done"
     fleet.hosts[dripping].write("/root/drip", f"#!/bin/bash\n{drip}\n", mode="0755")
     fleet.hosts[dripping].run(
         "sed", "-i", 's#^#command="/root/drip" #', "/root/.ssh/authorized_keys"
