@@ -23,18 +23,22 @@ from tests.support.ports import free_port
 
 APP = Path(__file__).parents[2] / "examples" / "flask-app" / "app"
 APP_USER = "www-data"
-CONFIG = """
+MAIN = """
 user {user};
 worker_processes 1;
 daemon off;
 pid {root}/nginx.pid;
 error_log {root}/error.log;
-events {{ worker_connections 64; }}
+events {{ worker_connections 256; }}
 http {{
-    access_log off;
-    types {{ text/css css; text/plain txt; }}
     client_body_temp_path {root}/tmp-body; proxy_temp_path {root}/tmp-proxy;
     fastcgi_temp_path {root}/tmp-f; uwsgi_temp_path {root}/tmp-u; scgi_temp_path {root}/tmp-s;
+"""
+CONFIG = (
+    MAIN
+    + """
+    access_log off;
+    types {{ text/css css; text/plain txt; }}
     server {{
         listen 127.0.0.1:{port};
         listen [::1]:{port};
@@ -59,6 +63,7 @@ http {{
     }}
 }}
 """
+)
 
 
 @dataclass(frozen=True)

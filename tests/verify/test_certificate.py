@@ -21,21 +21,14 @@ from reconcile.engine.model import Check
 from reconcile.system import Host, HostSettings
 from reconcile.verify.run_probes import run_probes
 from tests.support.ports import free_port
-from tests.verify.conftest import APP_USER, listening, nginx_binary, running
+from tests.verify.conftest import APP_USER, MAIN, listening, nginx_binary, running
 
 pytestmark = pytest.mark.process
 
-CONFIG = """
-user {user};
-worker_processes 1;
-daemon off;
-pid {root}/nginx.pid;
-error_log {root}/error.log;
-events {{ worker_connections 64; }}
-http {{
+CONFIG = (
+    MAIN
+    + """
     access_log off;
-    client_body_temp_path {root}/tmp-body; proxy_temp_path {root}/tmp-proxy;
-    fastcgi_temp_path {root}/tmp-f; uwsgi_temp_path {root}/tmp-u; scgi_temp_path {root}/tmp-s;
     include {root}/conf.d/*.conf;
     server {{
         listen 127.0.0.1:{port} ssl;
@@ -43,6 +36,7 @@ http {{
     }}
 }}
 """
+)
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
 

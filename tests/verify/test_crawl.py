@@ -21,23 +21,16 @@ from reconcile.system.probe_login import login_line, made_password
 from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.run_probes import run_probes
 from tests.support.ports import free_port
-from tests.verify.conftest import APP_USER, listening, nginx_binary, running
+from tests.verify.conftest import APP_USER, MAIN, listening, nginx_binary, running
 
 pytestmark = pytest.mark.process
 
-CONFIG = """
-user {user};
-worker_processes 1;
-daemon off;
-pid {root}/nginx.pid;
-error_log {root}/error.log;
-events {{ worker_connections 64; }}
-http {{
+CONFIG = (
+    MAIN
+    + """
     access_log {root}/access.log;
     include /etc/nginx/mime.types;
     types {{ text/javascript mjs; application/manifest+json webmanifest; }}
-    client_body_temp_path {root}/tmp-body; proxy_temp_path {root}/tmp-proxy;
-    fastcgi_temp_path {root}/tmp-f; uwsgi_temp_path {root}/tmp-u; scgi_temp_path {root}/tmp-s;
     include {root}/conf.d/*.conf;
     ssl_certificate {root}/cert.pem; ssl_certificate_key {root}/key.pem;
     server {{
@@ -58,6 +51,7 @@ http {{
     }}
 }}
 """
+)
 CSS = '@import "more.css"; .a { background: url(a.png) } @font-face { src: url("f.woff2") }'
 FILES = {
     "app.css": CSS,

@@ -22,23 +22,16 @@ from reconcile.verify.configured_responses import as_configured
 from reconcile.verify.run_probes import run_probes
 from reconcile.verify.served_bytes import with_changed
 from tests.support.ports import free_port
-from tests.verify.conftest import APP_USER, listening, nginx_binary, running
+from tests.verify.conftest import APP_USER, MAIN, listening, nginx_binary, running
 
 pytestmark = pytest.mark.process
 
 OLD, NEW = b"body { color: black }\n" * 200, b"body { color: white }\n" * 200
-CONFIG = """
-user {user};
-worker_processes 3;
-daemon off;
-pid {root}/nginx.pid;
-error_log {root}/error.log;
-events {{ worker_connections 256; }}
-http {{
+CONFIG = (
+    MAIN.replace("processes 1", "processes 3")
+    + """
     access_log off;
     types {{ text/css css; text/html html; }}
-    client_body_temp_path {root}/tmp-body; proxy_temp_path {root}/tmp-proxy;
-    fastcgi_temp_path {root}/tmp-f; uwsgi_temp_path {root}/tmp-u; scgi_temp_path {root}/tmp-s;
     proxy_cache_path {root}/cache keys_zone=pages:1m;
     include {root}/conf.d/*.conf;
     {first}
@@ -51,6 +44,7 @@ http {{
     }}
 }}
 """
+)
 CACHED = "open_file_cache max=99 inactive=1h; open_file_cache_valid 1h;"
 
 

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from reconcile.config.cache_policy import check_cache_name
-from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.probes import Expectation, HttpProbe
-from reconcile.config.site.access import Access, access_view, check_location_access
+from reconcile.config.site.access import access_view, check_location_access
 from reconcile.config.site.extra import check_extra
 from reconcile.config.site.headers import (
-    ResponseHeaders,
     check_location_headers,
     declared_headers,
 )
 from reconcile.config.site.location_directories import is_system_directory
+from reconcile.config.site.location_keys import LocationKeys
 from reconcile.config.site.rate_limit import RateLimit, check_no_limit
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from reconcile.config.site.site import Site
 
 
-class FileLocation(ConfigModel):
+class FileLocation(LocationKeys):
     """One URL, served from a file."""
 
     role: Literal["static"] = Field(description="static: part of the app.")
@@ -45,19 +44,8 @@ class FileLocation(ConfigModel):
     cache: Name | None = Field(
         default=None, description="The cache policy; by default week.", examples=["week", "none"]
     )
-    headers: ResponseHeaders = Field(
-        default={}, description="Headers of its responses, beside and before those of the site."
-    )
-    access: Access | None = Field(
-        default=None,
-        description="Who is allowed, instead of the site's `access`; null allows everyone.",
-    )
-    extra: str = Field(default="", description="More nginx directives for this location.")
     rate_limit: RateLimit | None = Field(
         default=None, description="Only for what is passed on (role: proxy)."
-    )
-    prevent_destroy: bool = Field(
-        default=False, description="Refuse every plan that would remove it."
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from reconcile.config.cache_policy import check_cache_name
-from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import (
@@ -20,17 +19,17 @@ from reconcile.config.fields.path_types import NginxPath, ReleaseSourcePath
 from reconcile.config.fields.quantities import Duration
 from reconcile.config.host_path import check_ancestors
 from reconcile.config.owner import OwnerChoice, OwnerEntry, ResolvedOwner, check_owner_choice
-from reconcile.config.site.access import Access, access_view, check_location_access
+from reconcile.config.site.access import access_view, check_location_access
 from reconcile.config.site.app_release import built_by
 from reconcile.config.site.cache_by_name import CacheByName, check_cache_by_name, name_regex
 from reconcile.config.site.cors import Cors, check_cors
 from reconcile.config.site.extra import check_extra
 from reconcile.config.site.headers import (
-    ResponseHeaders,
     check_location_headers,
 )
 from reconcile.config.site.inline import InlineType, check_inline, endings_of
 from reconcile.config.site.location_key import SEGMENT
+from reconcile.config.site.location_keys import LocationKeys
 from reconcile.config.site.rate_limit import RateLimit, check_no_limit
 from reconcile.config.site.release_id import release_folder
 from reconcile.engine.model import Declared
@@ -70,7 +69,7 @@ FileName = Annotated[
 ]
 
 
-class Location(ConfigModel):
+class Location(LocationKeys):
     """A part of the site that is served from a directory."""
 
     role: LocationRole = Field(
@@ -122,23 +121,8 @@ class Location(ConfigModel):
         description="media: further types that browsers show; others are downloads.",
         examples=[["application/pdf"]],
     )
-    headers: ResponseHeaders = Field(
-        default={},
-        description="Headers of this location's responses, beside and before those of the site;"
-        " null removes one.",
-        examples=[{"X-Frame-Options": "SAMEORIGIN"}],
-    )
-
-    access: Access | None = Field(
-        default=None,
-        description="Who is allowed, instead of the site's `access`; null allows everyone.",
-    )
-    extra: str = Field(default="", description="More nginx directives for this location.")
     rate_limit: RateLimit | None = Field(
         default=None, description="Only for what is passed on (role: proxy)."
-    )
-    prevent_destroy: bool = Field(
-        default=False, description="Refuse every plan that would remove it."
     )
 
     @property

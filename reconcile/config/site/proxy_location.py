@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from reconcile.config.config_model import ConfigModel
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.quantities import Duration, Size
 from reconcile.config.probes import SERVER_ERRORS, Expectation, Probe
-from reconcile.config.site.access import Access, access_view, check_location_access
+from reconcile.config.site.access import access_view, check_location_access
 from reconcile.config.site.app import BAD_GATEWAY, websocket_probe
 from reconcile.config.site.extra import check_extra, find_in_extra
 from reconcile.config.site.headers import (
-    ResponseHeaders,
     check_location_headers,
     declared_headers,
 )
+from reconcile.config.site.location_keys import LocationKeys
 from reconcile.config.site.rate_limit import RateLimit, rate_limit_probe, rate_limit_view
 from reconcile.config.site.upstream import UpstreamChoice, check_upstreams, proxy_view
 from reconcile.nginx.render.site_view import ProxyLocationView
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from reconcile.config.site.site import Site
 
 
-class ProxyLocation(ConfigModel):
+class ProxyLocation(LocationKeys):
     """A part of the site that is passed on."""
 
     role: Literal["proxy"] = Field(description="proxy: passed on to an upstream.")
@@ -53,17 +52,6 @@ class ProxyLocation(ConfigModel):
     rate_limit: RateLimit | None = Field(
         default=None,
         description="How many requests one client may send; beyond that the response is 429.",
-    )
-    headers: ResponseHeaders = Field(
-        default={}, description="Headers of its responses, beside and before those of the site."
-    )
-    access: Access | None = Field(
-        default=None,
-        description="Who is allowed, instead of the site's `access`; null allows everyone.",
-    )
-    extra: str = Field(default="", description="More nginx directives for this location.")
-    prevent_destroy: bool = Field(
-        default=False, description="Refuse every plan that would remove it."
     )
 
     @property
