@@ -19,7 +19,7 @@ from reconcile.config.fields.path_types import RELEASE, Path, ReleaseUnitPath, U
 from reconcile.config.moved_from import check_moved_from
 from reconcile.config.site.gunicorn import OF_THE_UNIT, Argument, EnvironmentName, EnvironmentValue
 from reconcile.config.site.location_directories import is_system_directory
-from reconcile.config.site.release_id import only_release, release_folder
+from reconcile.config.site.release_id import only_release, release_folder, release_names
 from reconcile.engine.model import Declared
 from reconcile.filesystem.path import is_inside, overlap
 from reconcile.system.services.unit_files import UNIT_DIRECTORIES
@@ -147,26 +147,37 @@ class BackgroundService(ConfigEntry):
 
     @property
     def names_release(self) -> bool:
-        """Whether it runs code of the app's release, so that a new one restarts it."""
-        texts = (*self.command, self.directory or "", *self.environment.values())
-        return any(RELEASE in text for text in texts)
+        """Whether it runs code of the release of the one app that has one."""
+        return self._names(re.compile(re.escape(RELEASE)))
+
+    def _names(self, place: re.Pattern[str]) -> bool:
+        texts = (*self.command, self.directory, self.code, *self.environment.values())
+        return any(place.search(text) for text in texts if text)
 
     def compile(self, name: str, context: CompileContext) -> Iterator[Declared]:
-        """Its unit, its timer, and their services."""
-        site = only_release(context.config) if self.names_release else None
-        if site is None:
-            return compile_service(self, name, context)
-        entry = self.with_release(release_folder(context, site))
-        return compile_service(entry, name, context, (f"release:{site}",))
+        """Its unit, its timer, and their services; restarted with the releases that it names."""
+        entry, needs = self, []
+        for site, place in release_names(context.config):
+            if self._names(place):
+                entry = entry.in_release(place, release_folder(context, site))
+                needs.append(f"release:{site}")
+        return compile_service(entry, name, context, tuple(dict.fromkeys(needs)))
 
-    def with_release(self, folder: str) -> BackgroundService:
-        """The same, its keys as they are for the release in that folder."""
-        put = {name: text.replace(RELEASE, folder) for name, text in self.environment.items()}
+    def in_release(self, place: re.Pattern[str], folder: str) -> BackgroundService:
+        """The same, with that folder where `place` is named."""
+
+        def put(text: str) -> str:
+            return place.sub(lambda _: folder, text)
+
+        is_code = self.code is not None and place.match(self.code)
+        directory = self.directory or (self.code if is_code else None)
         return self.model_copy(
             update={
-                "command": tuple(word.replace(RELEASE, folder) for word in self.command),
-                "directory": self.directory and self.directory.replace(RELEASE, folder),
-                "environment": put,
+                "command": tuple(map(put, self.command)),
+                "directory": directory and put(directory),
+                "environment": {name: put(text) for name, text in self.environment.items()},
+                # What a release is made of never changes: another one has another folder.
+                "code": None if is_code else self.code,
             }
         )
 

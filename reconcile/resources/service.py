@@ -222,6 +222,9 @@ class Service(Resource):
         elif self.active is False and status.active:
             services.stop(self.unit)
         elif is_outdated or has_new_code:
+            if has_new_code or (before is not None and before.runs == OLDER):
+                # No rollback brings either back.
+                self._check_start(host)
             self._restart_with(host, status, has_new_code=has_new_code, is_outdated=is_outdated)
         if self.runs is not None:
             services.remember_start(self.unit)
@@ -238,15 +241,17 @@ class Service(Resource):
     def _restart_with(
         self, host: Host, status: UnitStatus, *, has_new_code: bool, is_outdated: bool
     ) -> None:
-        if has_new_code and self.has_managed_unit:
-            # What others wrote may do more before a start than check.
-            host.services.check_start(self.unit)
         if has_new_code and not is_outdated:
             record_code(host, status, self.code_folder or "")
         else:
             # Its own file may be as it was: an environment file is restored as any other.
             record_unit_file(host, self.unit)
         self._restart(host)
+
+    def _check_start(self, host: Host) -> None:
+        if self.has_managed_unit:
+            # What others wrote may do more before a start than check.
+            host.services.check_start(self.unit)
 
     def check_stays_up(self, host: Host) -> None:
         """Wait until a worker has run for STABLE_S: what lacks a module ends before."""
@@ -327,7 +332,9 @@ class Service(Resource):
         if change.before == CHANGING:
             return "restart: its unit file, a drop-in or an environment file changes"
         if change.before == OLDER:
-            return "restart: it runs with an old unit file"
+            return (
+                "restart: its unit file, a drop-in or an environment file changed since it started"
+            )
         return "restart: its unit file changed"
 
     def items(self, field: str) -> Sequence[tuple[Action, str]] | None:

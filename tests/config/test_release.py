@@ -337,6 +337,24 @@ def test_a_worker_of_the_release_is_restarted_with_it_once_it_was_checked() -> N
     assert found.ref in service.requires()
 
 
+@pytest.mark.parametrize("keys", ["directory", "code"])
+def test_a_worker_behind_the_link_is_restarted_with_the_release_too(keys: str) -> None:
+    command = '["/srv/shop/current/bin/w", "--at=/srv/shop/current", /srv/shop/current.d]'
+    text = f"{YAML}services:\n  worker: {{command: {command}, {keys}: /srv/shop/current}}\n"
+    resources = desired(text, host())
+    found = release(text)
+    unit, service = (
+        resources["unit:/etc/systemd/system/worker.service"],
+        resources["service:worker.service"],
+    )
+
+    assert isinstance(unit, Unit)
+    expected = f"ExecStart={found.path}/bin/w --at={found.path} /srv/shop/current.d\n"
+    assert expected in (unit.content or "")
+    assert f"WorkingDirectory={found.path}\n" in (unit.content or "")
+    assert found.ref in service.requires()
+
+
 def test_a_worker_names_a_release_only_where_there_is_one() -> None:
     start, end = WORKER.index("    app:"), WORKER.index("    locations:")
     text = (WORKER[:start] + WORKER[end:]).replace("{release}/static", "./static")

@@ -93,7 +93,8 @@ def yamls(draw: st.DrawFn) -> Yaml:
         "locations": {"/static/": static},
     }
     kind = draw(one_of("release", "release", "release", "worker", "none"))
-    worker = {"command": ["{release}/app.js"], "directory": "{release}", "user": "www-data"}
+    place = draw(one_of("{release}", f"@/{INTO}/current"))
+    worker = {"command": [f"{place}/app.js"], "directory": place, "user": "www-data"}
     if kind == "none":
         return {"sites": {}, "paths": {}}
     services = {"app-worker": worker} if kind == "worker" else {}
@@ -191,7 +192,7 @@ def follow(way: Way, memory: str) -> None:
         return
     with a_box(memory) as box:
         for number, (event, _) in enumerate(way):
-            if event and event[0] == "source":
+            if event and event[1].startswith("src/"):
                 box.happen(event, str(number))
         assert take(box, None, way[-1][1], len(way))
         alone = picture_of(box), box.processes()

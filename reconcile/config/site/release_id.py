@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reconcile.config.fields.path_types import RELEASE
 from reconcile.engine.digest import digest
 
 if TYPE_CHECKING:
@@ -40,6 +43,15 @@ def only_release(config: Config) -> str | None:
     """The one site whose app has releases; None where there is none, or several."""
     names = [name for name, site in config.sites.items() if site.app and site.app.release]
     return names[0] if len(names) == 1 else None
+
+
+def release_names(config: Config) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """What names the release of a site in the keys of a service: {release}, or the link to it."""
+    if one := only_release(config):
+        yield one, re.compile(re.escape(RELEASE))
+    for name, site in config.sites.items():
+        if site.app and site.app.release:
+            yield name, re.compile(rf"(?<![\w./-]){re.escape(site.app.release.link)}(?![\w.-])")
 
 
 def release_folder(context: CompileContext, name: str) -> str:

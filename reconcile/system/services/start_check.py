@@ -1,7 +1,7 @@
 """Try the checks that precede a unit's start (ExecStartPre=) while its old process still runs.
 
-A restart stops the old process first: code that cannot be imported would take the service down,
-and no rollback could bring the old code back.
+A restart stops the old process first: code that cannot be imported, or an environment file
+without what it needs, would take the service down, and no rollback could bring the old one back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _settings(text: str) -> Iterator[tuple[str, str]]:
 def check_failed(unit: str, log_text: str) -> ServiceFailed:
     """The error of a unit whose old process runs on."""
     return ServiceFailed(
-        what=f"{unit} was not restarted: its new code fails the check before the start",
+        what=f"{unit} was not restarted: it fails the check before its start",
         why=log_text or "it logged nothing",
-        fix="Fix this error, then apply again. The process with the old code runs on.",
+        fix="Fix this error, then apply again. The old process runs on.",
     )

@@ -204,6 +204,31 @@ def test_a_service_that_was_restarted_meanwhile_is_not_restarted_again(
     assert before == pid(host)
 
 
+def test_an_environment_that_fails_the_check_does_not_end_the_old_process(
+    host: Host, service: Service, write_unit: WriteUnit, code: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "check.py").write_text("import os; raise SystemExit(os.environ['WHO'] == 'bad')")
+    write_unit(
+        UNIT,
+        f"ExecStartPre=/usr/bin/python3 {tmp_path}/check.py",
+        f"ExecStart=/usr/bin/python3 {code}/app.py",
+        f"EnvironmentFile={tmp_path}/app.env",
+    )
+    text = Path(host.services.unit_path(UNIT)).read_bytes()
+    service = replace(service, runs=digest(text), has_managed_unit=True)
+    apply(host, service)
+    before = pid(host)
+    (tmp_path / "app.env").write_text("WHO=bad\n")
+
+    with pytest.raises(ReconcileError, match="fails the check before its start"):
+        apply(host, service)
+
+    assert before == pid(host)
+    (tmp_path / "app.env").write_text("WHO=two\n")
+    apply(host, service)
+    assert before != pid(host)
+
+
 def test_a_rollback_reports_that_new_code_cannot_be_undone(
     host: Host,
     service: Service,
@@ -267,13 +292,15 @@ def test_an_environment_file_that_is_absent_is_reported(
 
 
 def test_new_code_that_fails_its_check_leaves_the_old_process_running(
-    host: Host, service: Service, code: Path, write_unit: WriteUnit
+    host: Host, service: Service, code: Path, write_unit: WriteUnit, tmp_path: Path
 ) -> None:
+    log = tmp_path / "log"
     checked = f"ExecStartPre=/usr/bin/python3 -m py_compile {code}/app.py"
     write_unit(UNIT, checked, f"ExecStart=/usr/bin/python3 {code}/app.py")
     text = Path(host.services.unit_path(UNIT)).read_bytes()
     service = replace(service, runs=digest(text), has_managed_unit=True)
     apply(host, service)
+    wait_for(lambda: log.exists() and "nobody" in log.read_text(), "the second process")
     before = pid(host)
     (code / "app.py").write_text("def broken(:\n")
 
