@@ -61,6 +61,14 @@ def _mark(error: ErrorDetails, root: YamlNode) -> Mark:
     return root.deepest(loc).mark
 
 
+_FORMS = {
+    "(directory)": "a location with a directory, `dir`",
+    "(file)": "a location with `file`",
+    "(proxy)": "a location with role: proxy",
+}
+"""What locations are, by the tag of the union."""
+
+
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     loc = error["loc"]
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
@@ -115,10 +123,23 @@ def _literal_hint(value: Any, expected: str) -> str:
 
 def _unknown_key(loc: Loc, model: type[BaseModel]) -> tuple[str, str]:
     key, known = str(loc[-1]), keys_at(loc[:-1], model)
+    if form := _form_with(key, loc, model):
+        return f"unknown key {quote_text(key)}", f"it is for {form}"
     places = places_of(key, model)
     is_misplaced = 0 < len(places) <= MOST_PLACES and not closest(key, known)
     hint = f"it belongs to {' or '.join(places)}" if is_misplaced else suggest(key, known)
     return f"unknown key {quote_text(key)}", hint
+
+
+def _form_with(key: str, loc: Loc, model: type[BaseModel]) -> str:
+    """The locations that have `key`, where this one is of another form; "" for none."""
+    tag = loc[-2] if len(loc) > 1 else ""
+    forms = [
+        form
+        for other, form in _FORMS.items()
+        if tag in _FORMS and other != tag and key in keys_at((*loc[:-2], other), model)
+    ]
+    return " or ".join(forms)
 
 
 def _likely_typos(errors: Sequence[ErrorDetails], model: type[BaseModel]) -> frozenset[Loc]:

@@ -29,7 +29,7 @@ def check_rate_limit(probe: RateLimitProbe, client: ProbeClient) -> Check:
     if not address.startswith("127.") or probe.burst > MOST_BURST:
         why = f"a burst of {probe.burst}" if probe.burst > MOST_BURST else f"only at {address}"
         return Check(name, "skipped", f"not tried: {why}")
-    sent, last = _ask_until_limited(probe, client, address)
+    sent, last, is_beyond = _ask_until_limited(probe, client, address)
     if last.status == 429:
         return Check(name, "pass", f"429 after {sent - 1} requests")
     refusal = dict(probe.refusals).get(last.status)
@@ -37,13 +37,16 @@ def check_rate_limit(probe: RateLimitProbe, client: ProbeClient) -> Check:
         return Check(name, "skipped", f"{last.status}, as configured: {refusal}")
     if last.error:
         return Check(name, "fail", f"no response: {last.error}, {last.detail}")
+    if not is_beyond:
+        why = f"{sent} requests in {LONGEST_S:.0f} s do not reach the limit"
+        return Check(name, "skipped", f"not tried: {why}")
     return Check(name, "fail", f"{sent} requests, and the last was answered {last.status}")
 
 
 def _ask_until_limited(
     probe: RateLimitProbe, client: ProbeClient, address: str
-) -> tuple[int, HttpAnswer]:
-    """How many were sent, and the last answer."""
+) -> tuple[int, HttpAnswer, bool]:
+    """How many were sent, the last answer, and whether they were more than the limit admits."""
     target = replace(target_of(probe.endpoint, address), source=SOURCE)
     began, sent = time.monotonic(), 0
     while True:
@@ -51,6 +54,7 @@ def _ask_until_limited(
         sent += 1
         elapsed_s = time.monotonic() - began
         admitted = 1 + probe.burst + probe.rate_s * elapsed_s
-        is_over = sent > admitted + SPARE or elapsed_s > LONGEST_S
-        if answer.status == 429 or answer.error or answer.status in dict(probe.refusals) or is_over:
-            return sent, answer
+        is_beyond = sent > admitted + SPARE
+        is_refused = answer.status == 429 or answer.status in dict(probe.refusals)
+        if is_refused or answer.error or is_beyond or elapsed_s > LONGEST_S:
+            return sent, answer, is_beyond

@@ -150,7 +150,7 @@ def test_a_password_file_is_for_nginx_alone() -> None:
 
 
 READABLE = [b"a:$apr1$x$y", b"a:$6$x$y", b"a:{SHA}x=", b"# c\n\na:$y$j9T$x", b"a:rl0wnG4NYpX2I"]
-UNREADABLE = [b"a:secret", b"a", b":x", b"a:{PLAIN}x", b"a:"]
+UNREADABLE = [b"a:secret", b"a", b":x", b"a:{PLAIN}x", b"a:", b" a:$6$x$y", b"\xef\xbb\xbfa:$6$x$y"]
 
 
 @pytest.mark.parametrize("content", READABLE)
@@ -165,6 +165,12 @@ def test_an_htpasswd_that_nginx_cannot_read_is_refused(content: bytes) -> None:
 
     assert "line 1 of the htpasswd of shop" in refused.value.what
     assert "secret" not in f"{refused.value.what} {refused.value.why}"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"# nobody yet\n"])
+def test_an_htpasswd_without_a_user_is_refused(content: bytes) -> None:
+    with pytest.raises(ReconcileError, match="the htpasswd of shop has no user"):
+        guarded(content)
 
 
 def denials(text: str) -> dict[str, frozenset[int]]:

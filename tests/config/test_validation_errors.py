@@ -145,6 +145,14 @@ INVALID = {
         site('listen: ["*:80"]'),
         '6:14: "*:80" is not a port or address:port (use 80)',
     ),
+    "a key of locations of another role": (
+        site("locations: {/s/: {role: static, dir: /srv/s, strip_prefix: true}}"),
+        '6:50: unknown key "strip_prefix" (it is for a location with role: proxy)',
+    ),
+    "a key of locations of another form": (
+        site("locations: {/s: {role: static, file: /srv/s, dir: /srv}}"),
+        '6:50: unknown key "dir" (it is for a location with a directory, `dir`)',
+    ),
     "a relative key of paths": (
         "version: 1\npaths: {etc/x: {owner: assets}}",
         '2:9: "etc/x" is not an absolute path (begin it with /)',

@@ -27,6 +27,7 @@ from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.render.site_view import AccessView
 from reconcile.resources.directory import Directory
 from reconcile.resources.password_file import PasswordFile
+from reconcile.wording import counted
 
 if TYPE_CHECKING:
     from reconcile.config.config import Config
@@ -152,18 +153,29 @@ def _accesses(site: SiteContext) -> Iterator[tuple[tuple[str, ...], Access]]:
 
 
 def _refuse_unreadable(site: SiteContext, content: bytes, loc: Loc) -> None:
-    lines = content.decode("utf-8", "replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        name, colon, hashed = line.partition(":")
-        if not line.strip() or line.startswith("#"):
-            continue
-        if not colon or not name or not _HASH.fullmatch(hashed.partition(":")[0]):
+    place = site.context.config.position_of(*loc)
+    lines = list(enumerate(content.decode("utf-8", "replace").splitlines(), start=1))
+    users = [(number, line) for number, line in lines if line.strip() and line[0] != "#"]
+    for number, line in users:
+        if not _is_user(line):
             raise ReconcileError(
                 what=f"nginx cannot read line {number} of the htpasswd of {site.name}",
-                why="it has to be NAME:HASH, and {PLAIN} is no hash"
-                f" ({site.context.config.position_of(*loc)})",
+                why=f"it has to be NAME:HASH, and {{PLAIN}} is no hash ({place})",
                 fix="Create it with `htpasswd -B` or `openssl passwd -6`. Nothing was changed.",
             )
+    if not users:
+        raise ReconcileError(
+            what=f"No one could log in: the htpasswd of {site.name} has no user",
+            why=f"it has {counted(len(lines), 'line')}, none of them NAME:HASH ({place})",
+            fix="Add a user with `htpasswd -B FILE NAME`. Nothing was changed.",
+        )
+
+
+def _is_user(line: str) -> bool:
+    """Whether nginx and a person read it alike: a space or a mark before a name is a part of it."""
+    name, colon, hashed = line.partition(":")
+    is_plain = bool(name) and name == name.strip("\ufeff \t")
+    return bool(colon) and is_plain and bool(_HASH.fullmatch(hashed.partition(":")[0]))
 
 
 def access_probes(site: SiteContext) -> Iterator[HttpProbe]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import FieldType, InvalidValue, quote_text, require_str
+from reconcile.nginx.model.web_types import WEB_TYPES
 from reconcile.nginx.render.response_headers import GUARDS
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _ACTIVE = re.compile(
     r"|.*flash.*|.*wasm|multipart/.*|message/.*|.*mhtml.*"
 )
 """What browsers run, or take apart into what they run."""
+_DOCUMENTS = {"epub": "application/epub+zip", "ics": "text/calendar", "md": "text/markdown"}
+"""What people upload and not every Python knows."""
 
 
 def parse_inline_type(value: Any) -> str:
@@ -40,7 +43,9 @@ def parse_inline_type(value: Any) -> str:
 def endings_of(media_type: str) -> tuple[str, ...]:
     """The endings of a type, without dots; the host's own tables are not asked."""
     found = MimeTypes(filenames=()).guess_all_extensions(media_type)
-    return tuple(sorted({ending.removeprefix(".") for ending in found}))
+    known = {ending.removeprefix(".") for ending in found}
+    types = WEB_TYPES | _DOCUMENTS
+    return tuple(sorted(known | {ending for ending, kind in types.items() if kind == media_type}))
 
 
 InlineType = Annotated[
