@@ -18,6 +18,7 @@ from reconcile.engine.selection import Selection
 from reconcile.errors import LockHeld, ReconcileError, StalePlan
 from reconcile.resources.directory import Directory
 from reconcile.system import Host
+from reconcile.workspace import Workspace
 from reconcile.workspace.applying import locked
 from reconcile.workspace.checking import verify_sites
 from reconcile.workspace.planning import plan_changes, replan
@@ -42,6 +43,28 @@ def test_what_is_applied_is_what_the_next_plan_finds(image: Image) -> None:
 
     assert () == plan_changes(image.declare(shop=8001)).changes
     assert "body {}\n" == (image.root / "www" / "shop" / "site.css").read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("error_pages: {404: ./none/404.html}", "error_pages.404"),
+        ("maintenance: {enabled: true, page: ./none.html}", "maintenance.page"),
+        ("access: {basic: ./none}", "access.basic"),
+    ],
+)
+def test_a_file_that_does_not_exist_is_named_with_its_key(
+    image: Image, line: str, key: str
+) -> None:
+    file = Path(image.declare(shop=8001).config.file)
+    text = file.read_text().replace("    listen:", f"    {line}\n    listen:")
+    file.write_text(text)
+
+    with pytest.raises(ReconcileError, match=r"none.* does not exist") as refused:
+        plan_changes(Workspace.open(str(file)))
+
+    number = text.splitlines().index(f"    {line}") + 1
+    assert f"sites.shop.{key} names it ({file}:{number})" == refused.value.why
 
 
 def test_a_replaceable_directory_is_reported_once_before_the_first_apply(

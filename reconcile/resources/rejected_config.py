@@ -29,13 +29,16 @@ def with_places(
 ) -> NginxRejected:
     """The same error; its fix names the place in the YAML, or the file that contradicts it."""
     written = dict(_written_files(changes))
-    change = written.get(refused.file) or written.get(real_path(host, refused.file))
+    file = real_path(host, refused.file) if refused.file else ""
+    change = written.get(refused.file) or written.get(file)
     default = _SECOND_DEFAULT.search(refused.why)
     if refused.is_planned and default and tree:
         fix = _fix_default(tree, default[1], written)
     elif change and change.positions:
         fix = f"Correct {_position_in_yaml(change, refused.line)}."
-    elif refused.is_planned and refused.file and written and not change:
+    elif refused.is_planned and not refused.file and written:
+        fix = f"Correct {_places(written)}."
+    elif refused.is_planned and written and not change:
         place = f"{refused.file}:{refused.line}"
         fix = f"It contradicts {_places(written)}: correct {place} or that."
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from reconcile.system import Host
 
 
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
 class SourceFiles(NamedTuple):
     """Path → content; of what must not be published, path → owner."""
 
@@ -25,6 +29,7 @@ class SourceFiles(NamedTuple):
 def read_sources(outline: ConfigOutline, host: Host) -> SourceFiles:
     """What the files at `outline.file_sources` will hold once `paths` is as declared.
 
+    What does not exist is left out: the key that names it gives the error its place.
     Errors: HostError where one cannot be read.
     """
     files = PlannedHost(host).files
@@ -60,7 +65,12 @@ def _publishable_content(files: PlannedFiles, source: str) -> bytes | None:
 def _read(paths: Iterable[str], files: PlannedFiles, host: Host) -> SourceFiles:
     found = SourceFiles({}, {})
     for path in paths:
-        facts, content = files.read_publishable(path)
+        try:
+            facts, content = files.read_publishable(path)
+        except HostError as error:
+            if error.errno in _ABSENT:
+                continue
+            raise
         if content is None:
             found.private[path] = host.accounts.user_name(facts.uid)
         else:

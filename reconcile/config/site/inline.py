@@ -44,7 +44,7 @@ def endings_of(media_type: str) -> tuple[str, ...]:
     """The endings of a type, without dots; the host's own tables are not asked."""
     found = MimeTypes(filenames=()).guess_all_extensions(media_type)
     known = {ending.removeprefix(".") for ending in found}
-    types = WEB_TYPES | _DOCUMENTS
+    types = {**WEB_TYPES, **_DOCUMENTS}
     return tuple(sorted(known | {ending for ending, kind in types.items() if kind == media_type}))
 
 
