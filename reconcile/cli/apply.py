@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from reconcile import __version__
-from reconcile.cli.approval import confirm, typed_command
+from reconcile.cli.approval import typed_command
 from reconcile.cli.options import (
     AutoApprove,
     Excludes,
@@ -23,25 +21,8 @@ from reconcile.cli.options import (
     Vars,
 )
 from reconcile.cli.progress import EventSink, event_sink
-from reconcile.cli.standard_input import require_file
-from reconcile.cli.workspaces import open_workspace, selection_of
-from reconcile.config.fields.quantities import SECONDS, parse_duration
-from reconcile.engine.apply_report import Report
-from reconcile.engine.confirmation import refuse_unconfirmed
-from reconcile.engine.host_hold import refuse_held
-from reconcile.engine.model import Plan
-from reconcile.engine.safety_checks import refuse_unclear
-from reconcile.engine.selection import Selection
-from reconcile.engine.staleness import refuse_stale
-from reconcile.errors import ReconcileError
-from reconcile.filesystem.user_files import is_trusted_file
-from reconcile.gitops.saved_plan import SavedPlan, read, refuse_used
-from reconcile.system import Host
-from reconcile.workspace import Workspace
-from reconcile.workspace.applying import ApplyOptions, apply_plan, locked_to_apply
-from reconcile.workspace.planning import plan_changes, replan
-
-LONGEST_CONFIRM_S = SECONDS["w"]
+from reconcile.cli.workspaces import open_kept, selection_of
+from reconcile.workspace.apply_unchanged import apply_unchanged
 
 
 def apply(
@@ -102,123 +83,40 @@ def apply(
     """
     selection = selection_of(site, target, exclude)
     events = event_sink(json=json, full=full, summary=summary)
+    is_whole = saved is None and confirm_within is None and not selection.partial
+    if is_whole and _is_unchanged(file, var, lock_timeout, events):
+        return 0
+    # A lazy border: what compiles, changes and verifies is what an apply of nothing does without.
+    from reconcile.cli.apply_changes import apply_file, apply_saved, seconds
+    from reconcile.workspace.applying import ApplyOptions
+
     options = ApplyOptions(
         verify=not no_verify,
         roll_back=not no_rollback,
         max_deletes=max_deletes,
         allow_empty=allow_empty,
-        confirm_s=_seconds(confirm_within),
+        confirm_s=seconds(confirm_within),
         selection=selection,
     )
     if saved is not None:
-        _refuse_selection(selection)
-        report = _apply_saved(saved, file, var, options, lock_timeout, events)
-        return _report_end(report, events, detailed=detailed_exitcode)
-    workspace = open_workspace(file, var)
-    refuse_held(workspace.host.state)
-    refuse_unconfirmed(workspace.host.state)
-    approved = None if auto_approve else _approved_plan(workspace, selection, events)
-    with locked_to_apply(workspace, "apply", timeout_s=lock_timeout, on_event=events) as current:
-        plan = _current_plan(current, selection, approved, events)
-        report = _execute(current, plan, options, events)
-    return _report_end(report, events, detailed=detailed_exitcode)
-
-
-def _seconds(confirm_within: str | None) -> int | None:
-    """The value of --confirm. Errors: ReconcileError."""
-    if confirm_within is None:
-        return None
-    try:
-        seconds = parse_duration(confirm_within)
-    except ValueError as error:
-        raise ReconcileError(f"--confirm: {error}", "", "Use a duration: 5m or 1h.") from None
-    if not 1 <= seconds <= LONGEST_CONFIRM_S:
-        raise ReconcileError(
-            f"--confirm: {confirm_within} is out of range",
-            "it has to be between a second and a week",
-            "Use 5m, or 1h. Nothing was changed.",
-        )
-    return seconds
-
-
-def _report_end(report: Report, events: EventSink, *, detailed: bool) -> int:
-    code = report.exit_code(detailed=detailed)
+        report = apply_saved(saved, file, var, options, lock_timeout, events)
+    else:
+        report = apply_file(file, var, options, lock_timeout, events, asks=not auto_approve)
+    code = report.exit_code(detailed=detailed_exitcode)
     events.end(report, code)
     return code
 
 
-def _refuse_selection(selection: Selection) -> None:
-    if selection.partial:
-        raise ReconcileError(
-            "--site, --target and --exclude cannot be combined with a saved plan",
-            "the plan was saved for a fixed selection",
-            "Leave them out, or save a new plan with them. Nothing was changed.",
-        )
-
-
-def _apply_saved(
-    path: str,
-    file: str | None,
-    var: list[str] | None,
-    options: ApplyOptions,
-    lock_timeout_s: float,
-    events: EventSink,
-) -> Report:
-    """Apply what was approved, and nothing else. Errors: StalePlan."""
-    approved = read(path)
-    workspace = _open_for_saved_plan(approved, file, var)
-    with locked_to_apply(workspace, "apply", timeout_s=lock_timeout_s, on_event=events) as current:
-        refuse_used(approved, current.host.state)
-        with events.scanning(current.host):
-            plan = replan(current, approved.inputs, approved.selection, bind_contents=True)
-        events.plan(plan)
-        return _execute(
-            current,
-            plan,
-            replace(options, saved_plan=approved.id, selection=approved.selection),
-            events,
-        )
-
-
-def _open_for_saved_plan(saved: SavedPlan, file: str | None, var: list[str] | None) -> Workspace:
-    """Open the workspace that the plan was made in. Errors: StalePlan where it differs now.
-
-    The file that the plan names is used only if no other user can write it: otherwise an
-    approval could bring its own configuration.
-    """
-    # Checked before the YAML is read, which may be missing on another host.
-    here = replace(saved.inputs, host=Host().name, version=__version__)
-    refuse_stale(saved.inputs, here)
-    if file is None:
-        require_file(saved.file, "A plan made from standard input")
-    workspace = open_workspace(file or (saved.file if is_trusted_file(saved.file) else None), var)
-    refuse_stale(saved.inputs, replace(here, config=workspace.config.digest))
-    return workspace
-
-
-def _approved_plan(workspace: Workspace, selection: Selection, events: EventSink) -> Plan:
-    """The plan, after a person has approved it. Errors: ReconcileError where not."""
-    with events.scanning(workspace.host):
-        plan = plan_changes(workspace, selection)
+def _is_unchanged(
+    file: str | None, var: list[str] | None, lock_timeout_s: float, events: EventSink
+) -> bool:
+    """Whether the host is as the last apply of this very file left it; then its plan is shown."""
+    kept = open_kept(file, var)
+    if kept is None:
+        return False
+    with events.scanning(kept.host):
+        plan = apply_unchanged(kept, typed_command(), timeout_s=lock_timeout_s)
+    if plan is None:
+        return False
     events.plan(plan)
-    refuse_unclear(plan)
-    if plan.changes:
-        confirm("this plan")
-    return plan
-
-
-def _current_plan(
-    current: Workspace, selection: Selection, approved: Plan | None, events: EventSink
-) -> Plan:
-    """The plan under the lock; it must equal the approved one. Errors: StalePlan."""
-    with events.scanning(current.host):
-        if approved is not None:
-            return replan(current, approved.inputs, selection)
-        plan = plan_changes(current, selection)
-    events.plan(plan)
-    return plan
-
-
-def _execute(current: Workspace, plan: Plan, options: ApplyOptions, events: EventSink) -> Report:
-    with events.applying(plan):
-        return apply_plan(current, plan, typed_command(), options=options, on_event=events)
+    return True

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from reconcile.cli.progress_line import file_progress
 from reconcile.cli.standard_streams import discard
-from reconcile.cli.terminal import now, show, style
+from reconcile.cli.terminal import show, style
 from reconcile.engine.apply_report import Event, Report
 from reconcile.engine.model import Change, Check, Plan
 from reconcile.output.changes import action_line, shown_address
 from reconcile.output.escape import printable
-from reconcile.output.json import event_document, planned_event, summary_event, to_json
 from reconcile.output.text import failure_text, plan_text, report_text, rollback_text
 from reconcile.system import Host
 
@@ -62,37 +61,14 @@ def event_sink(
     `checkout` are shown from there.
     """
     if json:
+        # Start-up: pydantic, which text does without.
+        from reconcile.cli.json_lines import JsonLines
+
         return JsonLines()
     # The lines of -v would run through the bar.
     has_bar = sys.stdout.isatty() and not Host.wrap_part
     kind = ProgressBar if has_bar else PlainProgress
     return kind(full=full, summary=summary, checkout=checkout)
-
-
-class JsonLines(EventSink):
-    """One JSON object per line, as `apply --json` promises."""
-
-    def plan(self, plan: Plan) -> None:
-        """A line per planned change."""
-        for change in plan.changes:
-            _print_line(to_json(planned_event(change)))
-
-    def __call__(self, event: Event) -> None:
-        """A line per event."""
-        if event.type == "apply_progress":
-            return  # only for people: a program waits
-        _print_line(to_json(event_document(event)))
-
-    def end(self, report: Report, code: int) -> None:
-        """The summary, as the last line."""
-        _print_line(to_json(summary_event(report, code, now=now())))
-
-    def rolled_back(self, notes: Sequence[str], checks: Sequence[Check]) -> None:
-        """A line per check and per note."""
-        for check in checks:
-            self(Event("check", check=check))
-        for note in notes:
-            self(Event("note", message=note))
 
 
 class PlainProgress(EventSink):
@@ -116,7 +92,7 @@ class PlainProgress(EventSink):
     def applying(self, plan: Plan) -> Iterator[None]:
         """An empty line before the changes."""
         if plan.changes:
-            _print_line("")
+            print_line("")
         self._is_applying = True
         yield
         self._is_applying = False
@@ -153,7 +129,7 @@ class PlainProgress(EventSink):
         return ""
 
     def _show(self, text: str) -> None:
-        _print_line(relative_to(self._checkout, text))
+        print_line(relative_to(self._checkout, text))
 
 
 class ProgressBar(PlainProgress):
@@ -171,7 +147,7 @@ class ProgressBar(PlainProgress):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        _print_line("")
+        print_line("")
         self._is_applying = True
         console = Console(no_color=not style().colour, highlight=False)
         columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"))
@@ -217,7 +193,7 @@ def relative_to(folder: str, text: str) -> str:
     return text.replace(f"{folder}/", "") if folder else text
 
 
-def _print_line(text: str) -> None:
+def print_line(text: str) -> None:
     """An apply continues after its reader has gone: half an apply is worse than a silent one."""
     try:
         show(text)

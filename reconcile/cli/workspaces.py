@@ -28,6 +28,16 @@ def open_to_plan(file: str | None, variables: list[str] | None = None) -> Worksp
     return kept_workspace.open_to_plan(open_config(path, variables_of(variables)))
 
 
+def open_kept(
+    file: str | None, variables: list[str] | None = None
+) -> kept_workspace.KeptWorkspace | None:
+    """The same for an apply that may find nothing to do; None where the file has to be compiled."""
+    path = config_file(file)
+    if path == DASH:
+        return None
+    return kept_workspace.open_kept(open_config(path, variables_of(variables)))
+
+
 def open_file(path: str, variables: list[str] | None = None) -> Workspace:
     """The workspace of the configuration at `path`, "-" for standard input."""
     config = load_config(path, variables_of(variables))

@@ -179,8 +179,11 @@ class _ApplyRun:
             self.execution.execute(self.plan, revealed.changes)
 
     def _refuse_leftovers(self) -> None:
-        """Plan again: nothing of the plan may be left. Errors: NotConverged."""
-        if self.replan:
+        """Plan again: nothing of the plan may be left. Errors: NotConverged.
+
+        What changed nothing else was observed when it was done, and the rest just before.
+        """
+        if self.replan and has_consequences(self.plan):
             refuse_leftovers(self.plan, self.replan(), self.add_note)
 
     def _check_started(self, switch: Resource) -> None:
@@ -296,6 +299,11 @@ class _ApplyRun:
         """Report a note now, and again at the end."""
         self.notes.append(note)
         self.on_event(Event("note", message=note))
+
+
+def has_consequences(plan: Plan) -> bool:
+    """Whether one of its changes can make anything else differ."""
+    return any(change.subject.has_consequences for change in plan.changes)
 
 
 def _followed_by(plan: Plan, revealed: Plan) -> Plan:

@@ -30,6 +30,8 @@ class ResourceHooks:
     """Whether it gives files at its name, or below, another owner or mode."""
     is_shared: ClassVar[bool] = False
     """Whether others change it at any moment, so that what differs after an apply is theirs."""
+    has_consequences: ClassVar[bool] = True
+    """Whether its change can make anything else differ, so that all is read again afterwards."""
     reveals_changes: ClassVar[bool] = False
     """Whether what it leaves decides other changes, which are planned once it is done."""
     is_switch: ClassVar[bool] = False

@@ -69,6 +69,7 @@ class Tree(Resource):
     when_undeclared: ClassVar[Literal["remove", "remove_if_created", "forget"]] = "forget"
     writes_contents: ClassVar[bool] = False
     is_shared: ClassVar[bool] = True
+    has_consequences: ClassVar[bool] = False
     sets_permissions: ClassVar[bool] = True
     metadata_fields: ClassVar[frozenset[str]] = frozenset(
         {

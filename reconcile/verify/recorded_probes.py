@@ -21,11 +21,11 @@ from reconcile.config.probes import (
     UploadProbe,
     WebSocketProbe,
 )
+from reconcile.verify.probe_files import FOLDER, probes_file
 
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
 
-FOLDER = "probes"
 _KINDS = {
     kind.__name__: kind
     for kind in (
@@ -38,12 +38,12 @@ _KINDS = {
 
 def record_probes(state: StateDir, number: int, probes: Sequence[Probe]) -> None:
     """Record the probes of the state that row `number` of the history leaves."""
-    state.write(_probes_file(number), json.dumps([_encode(probe) for probe in probes]).encode())
+    state.write(probes_file(number), json.dumps([_encode(probe) for probe in probes]).encode())
 
 
 def recorded_probes(state: StateDir, number: int) -> tuple[Probe, ...] | None:
     """The probes of the state that row `number` left; None where no version recorded them."""
-    data = state.read(_probes_file(number))
+    data = state.read(probes_file(number))
     try:
         return None if data is None else tuple(_decode(item) for item in json.loads(data))
     except (ValueError, KeyError, TypeError):
@@ -55,10 +55,6 @@ def forget_probes(state: StateDir, *, keep: int) -> None:
     """Remove the records of all but the latest `keep` states."""
     for name in state.list_names(FOLDER)[:-keep]:
         state.remove(f"{FOLDER}/{name}")
-
-
-def _probes_file(number: int) -> str:
-    return f"{FOLDER}/{number:08d}.json"
 
 
 def _encode(probe: Probe) -> dict[str, Any]:

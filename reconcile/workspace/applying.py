@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import reconcile.resources.undo_records  # noqa: F401  registers what a journal may hold
 from reconcile.dataclass import dataclass
-from reconcile.engine.apply import apply, report_unprepared
+from reconcile.engine.apply import apply, has_consequences, report_unprepared
 from reconcile.engine.apply_report import Event, EventHandler, Report, discard_event
 from reconcile.engine.confirmation import refuse_unconfirmed
 from reconcile.engine.host_hold import refuse_held
@@ -204,7 +204,7 @@ def _apply_exact(
         verification.record_unchanged()
     # Also where nothing was to be done: another version of reconcile renders all of it anew.
     if report.result in ("applied", "no_changes"):
-        _keep_compiled(workspace, is_changed=report.result == "applied")
+        _keep_compiled(workspace, is_changed=has_consequences(report.plan))
         prune_releases(workspace)
     return report
 

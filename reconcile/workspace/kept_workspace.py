@@ -37,10 +37,16 @@ class KeptWorkspace(Workspace):
         return (kept and kept.on(facts)) or super().state
 
 
+def open_kept(file: ConfigFile) -> KeptWorkspace | None:
+    """The workspace of a file that an apply has kept; None where that has to be compiled."""
+    kept = read_kept(file)
+    return None if kept is None else KeptWorkspace(file, kept)
+
+
 def open_to_plan(file: ConfigFile) -> Workspace:
     """The workspace of a file, for who changes nothing. Errors: those of `ConfigFile.load`."""
-    kept = read_kept(file)
-    if kept is not None:
-        return KeptWorkspace(file, kept)
+    workspace = open_kept(file)
+    if workspace is not None:
+        return workspace
     config = file.load()
     return Workspace(config, Host(config.host_settings()))
