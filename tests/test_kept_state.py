@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,13 @@ from reconcile.config.compile import compile_config
 from reconcile.config.config_file import ConfigFile
 from reconcile.config.host_facts import HostFacts, SourceFacts
 from reconcile.config.load import load_bytes
+from reconcile.engine.apply_report import Report
 from reconcile.engine.digest import digest
+from reconcile.engine.host_hold import new_hold, write_hold
+from reconcile.errors import HoldInForce
 from reconcile.nginx.model.media_types import AddedTypes
 from reconcile.workspace import Workspace, kept_state
+from reconcile.workspace.apply_unchanged import apply_unchanged
 from reconcile.workspace.desired_state import DesiredState, desired_state
 from reconcile.workspace.kept_state import NAME, KeptState, key_of
 from reconcile.workspace.kept_workspace import KeptWorkspace, open_to_plan
@@ -234,6 +240,69 @@ def test_an_apply_does_what_the_file_declares_whatever_is_kept(image: Image) -> 
     assert ("no_changes", before) == (result, image.site_file("shop").read_text())
     assert () == plan_changes(planned_from(image)).changes
     assert "shop" in kept.read_text()
+
+
+def applied_unchanged(image: Image) -> Report | None:
+    """The report of an apply of the file that was declared last, if it is one of nothing."""
+    workspace = planned_from(image)
+    assert isinstance(workspace, KeptWorkspace)
+    return apply_unchanged(workspace, "reconcile apply", timeout_s=0)
+
+
+@pytest.mark.process
+def test_an_apply_that_finds_nothing_compiles_nothing(
+    image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image.apply(image.declare(shop=8001))
+    monkeypatch.setattr(ConfigFile, "load", None)
+
+    report = applied_unchanged(image)
+
+    assert report is not None
+    assert ("no_changes", ()) == (report.result, report.done)
+
+
+def change_by_hand(image: Image) -> None:
+    image.site_file("shop").write_text("server {}\n")
+
+
+def add_a_file_of_nginx(image: Image) -> None:
+    image.root.joinpath("nginx", "conf.d", "hand.conf").write_text("# by hand\n")
+
+
+def forget_the_probes(image: Image) -> None:
+    shutil.rmtree(image.root / "state" / "probes")
+
+
+def rewrite_what_is_kept(image: Image) -> None:
+    kept = image.root / "state" / NAME
+    body = json.loads(kept.read_bytes().partition(b"\n")[2])
+    kept.write_bytes(resigned(body | {"state": StateCodec({}).encode(DesiredState({}))}))
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "change", [change_by_hand, add_a_file_of_nginx, forget_the_probes, rewrite_what_is_kept]
+)
+def test_an_apply_of_whatever_else_is_of_the_file_itself(
+    image: Image, change: Callable[[Image], None]
+) -> None:
+    image.apply(image.declare(shop=8001))
+    change(image)
+    before = image.site_file("shop").read_text()
+
+    assert applied_unchanged(image) is None
+    assert before == image.site_file("shop").read_text()
+
+
+@pytest.mark.process
+def test_a_hold_blocks_an_apply_of_nothing_too(image: Image) -> None:
+    image.apply(image.declare(shop=8001))
+    state = planned_from(image).host.state
+    write_hold(state, new_hold("anna", "an audit", None, datetime.now(UTC)))
+
+    with pytest.raises(HoldInForce):
+        applied_unchanged(image)
 
 
 @pytest.mark.process

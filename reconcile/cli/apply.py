@@ -22,6 +22,7 @@ from reconcile.cli.options import (
 )
 from reconcile.cli.progress import EventSink, event_sink
 from reconcile.cli.workspaces import open_kept, selection_of
+from reconcile.engine.apply_report import Report
 from reconcile.workspace.apply_unchanged import apply_unchanged
 
 
@@ -83,9 +84,10 @@ def apply(
     """
     selection = selection_of(site, target, exclude)
     events = event_sink(json=json, full=full, summary=summary)
-    is_whole = saved is None and confirm_within is None and not selection.partial
-    if is_whole and _is_unchanged(file, var, lock_timeout, events):
-        return 0
+    if saved is None and confirm_within is None and not selection.partial:
+        unchanged = _apply_unchanged(file, var, lock_timeout, events)
+        if unchanged is not None:
+            return _report_end(unchanged, events, detailed=detailed_exitcode)
     # A lazy border: what compiles, changes and verifies is what an apply of nothing does without.
     from reconcile.cli.apply_changes import apply_file, apply_saved, seconds
     from reconcile.workspace.applying import ApplyOptions
@@ -102,21 +104,24 @@ def apply(
         report = apply_saved(saved, file, var, options, lock_timeout, events)
     else:
         report = apply_file(file, var, options, lock_timeout, events, asks=not auto_approve)
-    code = report.exit_code(detailed=detailed_exitcode)
-    events.end(report, code)
-    return code
+    return _report_end(report, events, detailed=detailed_exitcode)
 
 
-def _is_unchanged(
+def _apply_unchanged(
     file: str | None, var: list[str] | None, lock_timeout_s: float, events: EventSink
-) -> bool:
-    """Whether the host is as the last apply of this very file left it; then its plan is shown."""
+) -> Report | None:
+    """Apply nothing, where the host is as the last apply of this very file left it."""
     kept = open_kept(file, var)
     if kept is None:
-        return False
+        return None
     with events.scanning(kept.host):
-        plan = apply_unchanged(kept, typed_command(), timeout_s=lock_timeout_s)
-    if plan is None:
-        return False
-    events.plan(plan)
-    return True
+        report = apply_unchanged(kept, typed_command(), timeout_s=lock_timeout_s)
+    if report is not None:
+        events.plan(report.plan)
+    return report
+
+
+def _report_end(report: Report, events: EventSink, *, detailed: bool) -> int:
+    code = report.exit_code(detailed=detailed)
+    events.end(report, code)
+    return code

@@ -1,7 +1,7 @@
 """Options that are text are taken as they were typed.
 
 Typer builds a validator of pydantic for each option, also for one that was not given: a third of
-a plan that finds nothing to do. A text needs none.
+a plan that finds nothing to do. A text needs none, and neither does a default.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class OptionValue:
         """The value. Errors: those of Typer's own conversion."""
         if value is None:
             return () if param.multiple else None
-        if self.annotation is str and isinstance(value, str):
+        # A text as it was typed, or a default.
+        if type(value) is self.annotation:
             return value
         if self.annotation == list[str] and isinstance(value, tuple):
             return [*value]

@@ -22,6 +22,7 @@ from reconcile.verify.probe_files import has_recorded_probes
 from reconcile.workspace.planning import plan_changes
 
 if TYPE_CHECKING:
+    from reconcile.engine.apply_report import Report
     from reconcile.engine.model import Plan
     from reconcile.system import Host
     from reconcile.workspace.kept_workspace import KeptWorkspace
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 _NOTHING = Verification(tuple, tuple)
 
 
-def apply_unchanged(workspace: KeptWorkspace, command: str, *, timeout_s: float) -> Plan | None:
-    """The plan, where it changes nothing; None where the file itself has to be applied.
+def apply_unchanged(workspace: KeptWorkspace, command: str, *, timeout_s: float) -> Report | None:
+    """The report of a plan that changes nothing; None where the file itself has to be applied.
 
     Errors: LockHeld, HoldInForce.
     """
@@ -41,10 +42,10 @@ def apply_unchanged(workspace: KeptWorkspace, command: str, *, timeout_s: float)
         if _is_unfinished(host):
             return None
         plan = plan_changes(workspace)
-        if not _is_nothing(plan):
+        # What was compiled just now has to be kept, and its probes recorded.
+        if workspace.is_compiled or not _is_nothing(plan):
             return None
-        apply(plan, host, _NOTHING, on_event=discard_event, by=workspace.actor(command))
-    return plan
+        return apply(plan, host, _NOTHING, on_event=discard_event, by=workspace.actor(command))
 
 
 def _is_unfinished(host: Host) -> bool:

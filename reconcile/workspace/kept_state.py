@@ -1,8 +1,9 @@
 """What the last apply compiled, kept for plans of the same file on the same host.
 
-Only plans use it, and only where everything that decides it is as it was: an apply compiles the
-file itself. So whoever could change what is kept would change what a plan shows, and nothing else;
-and what was changed does not match its own digest, and is compiled again.
+Only plans use it, and only where everything that decides it is as it was: an apply that finds
+anything to do compiles the file itself. So whoever could change what is kept would change what a
+plan shows, and nothing else; and what was changed does not match its own digest, and is compiled
+again.
 """
 
 from __future__ import annotations

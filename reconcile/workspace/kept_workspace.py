@@ -22,6 +22,8 @@ class KeptWorkspace(Workspace):
         super().__init__(file, Host(kept.outline.settings))
         self._kept: KeptState | None = kept
         self._outline = kept.outline
+        self.is_compiled = False
+        """Whether the facts of the host had changed, so that the file was compiled after all."""
 
     @cached_property
     def outline(self) -> ConfigOutline:
@@ -34,7 +36,9 @@ class KeptWorkspace(Workspace):
         facts = self.facts
         # Of a thousand sites it is 30 MB, which nothing needs any more.
         kept, self._kept = self._kept, None
-        return (kept and kept.on(facts)) or super().state
+        desired = kept and kept.on(facts)
+        self.is_compiled = desired is None
+        return desired or super().state
 
 
 def open_kept(file: ConfigFile) -> KeptWorkspace | None:

@@ -112,6 +112,15 @@ def test_a_plan_with_nothing_to_do_imports_only_what_it_needs(run: Run, demo: De
     assert set() == imported & NEVER_FOR_NOTHING
 
 
+def test_an_apply_with_nothing_to_do_imports_what_a_plan_does(run: Run, demo: DemoHost) -> None:
+    applied = run("apply", "--auto-approve", "--no-verify", "-f", demo.file)
+
+    imported = imports_of("apply", "--auto-approve", "-f", demo.file, cwd=demo.root)
+
+    assert 0 == applied.returncode, applied.stderr
+    assert {"reconcile.engine.apply"} == imported & NEVER_FOR_NOTHING
+
+
 def test_an_apply_of_nothing_keeps_what_was_compiled_for_the_next_plan(
     run: Run, demo: DemoHost
 ) -> None:
