@@ -10,7 +10,7 @@ from pydantic import Field
 from reconcile.config.config_model import ConfigEntry
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.fields.path_types import Path, SourcePath
+from reconcile.config.fields.path_types import RELEASE, Path, SourcePath
 from reconcile.config.owner import OwnerChoice, OwnerEntry, check_owner_choice
 from reconcile.engine.model import Declared
 from reconcile.errors import ReconcileError
@@ -72,6 +72,10 @@ class HostPath(ConfigEntry):
             yield Violation(
                 (*loc, "sensitive"), "only a file with a source or content can be sensitive"
             )
+        for key in ("source", "link"):
+            if RELEASE in (getattr(self, key) or ""):
+                message = f"{RELEASE} stands for a release in the keys of its site alone"
+                yield Violation((*loc, key), message, "name `into`/current")
         if self.source is not None and self.content is not None:
             message = "`content` and `source` exclude each other"
             yield Violation((*loc, "content"), message, "remove one of them")

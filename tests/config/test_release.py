@@ -240,6 +240,18 @@ REFUSED = {
         .replace("into: /srv/shop", "into: /srv/shop/releases/two"),
         "releases come and go in /srv/shop/releases",
     ),
+    "a socket whose name has no room for the ID": (
+        changed("user: www-data", f"upstream: unix:/run/{'x' * 85}.sock"),
+        "with the ID of a release its socket's path is too long: 94 bytes at most",
+    ),
+    "a step for a shell": (
+        changed("[python3, -m, venv, .venv]", "[python3, -m, venv, .venv, '&&', date]"),
+        "no shell reads a step, so && is an argument",
+    ),
+    "a release in a path": (
+        f'{YAML}paths:\n  /etc/shop: {{link: "{{release}}/etc"}}\n',
+        "{release} stands for a release in the keys of its site alone",
+    ),
     "compatible with nothing": (
         changed("timeout: 5m, irreversible: true", "backward_compatible: true"),
         "`backward_compatible` is only for irreversible steps",

@@ -13,12 +13,13 @@ from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
 from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.http_values import UrlPath
+from reconcile.config.fields.network import MAX_SOCKET_BYTES
 from reconcile.config.fields.path_types import RELEASE, SourcePath, UnitPath
 from reconcile.config.host_facts import SourceFacts
 from reconcile.config.site.gunicorn import Gunicorn, gunicorn_view
 from reconcile.config.site.listen_ports import main_endpoint
 from reconcile.config.site.location_directories import is_system_directory
-from reconcile.config.site.release_id import id_in
+from reconcile.config.site.release_id import ID_LENGTH, id_in
 from reconcile.config.site.release_placeholder import check_placeholders
 from reconcile.config.site.release_step import Step, StepChoice, check_step, compile_step
 from reconcile.engine.model import Declared
@@ -151,6 +152,12 @@ def _check_app(loc: Loc, app: App, site: Site) -> Iterator[Violation]:
     if app.upstreams and not app.upstreams[0].startswith("unix:"):
         message = "two releases run at once and cannot share a port"
         yield Violation((*loc, "upstream"), message, "use a socket: unix:/run/myapp.sock")
+    room = MAX_SOCKET_BYTES - len("-") - ID_LENGTH
+    if any(len(one.removeprefix("unix:").encode()) > room for one in app.upstreams):
+        message = (
+            f"with the ID of a release its socket's path is too long: {room} bytes at most"
+        )
+        yield Violation((*loc, "upstream"), message, "use a shorter path")
     if site.adopted:
         message = "each release changes nginx's file, and an adopted one is not changed"
         yield Violation((*loc, "release"), message, "remove `adopted`")

@@ -23,6 +23,7 @@ from reconcile.resources.gunicorn_units import sandbox_properties
 from reconcile.resources.release import ReleaseStep
 
 STEP_TIMEOUT_S = 600
+_OF_A_SHELL = frozenset({"&&", "||", "|"})
 LONGEST_STEP_S = 86_400
 
 Word = Annotated[
@@ -67,6 +68,9 @@ def check_step(loc: Loc, step: Step) -> Iterator[Violation]:
     if step.backward_compatible and not step.irreversible:
         message = "`backward_compatible` is only for irreversible steps"
         yield Violation((*loc, "backward_compatible"), message, "add irreversible: true")
+    for word in _OF_A_SHELL.intersection(step.run):
+        message = f"no shell reads a step, so {word} is an argument"
+        yield Violation(loc, message, 'write several steps, or [sh, -c, "…"]')
     for index, path in enumerate(step.writable):
         if is_system_directory(path):
             hint = "use a directory of the app, such as /srv/myapp/instance"
