@@ -154,9 +154,7 @@ def _check_app(loc: Loc, app: App, site: Site) -> Iterator[Violation]:
         yield Violation((*loc, "upstream"), message, "use a socket: unix:/run/myapp.sock")
     room = MAX_SOCKET_BYTES - len("-") - ID_LENGTH
     if any(len(one.removeprefix("unix:").encode()) > room for one in app.upstreams):
-        message = (
-            f"with the ID of a release its socket's path is too long: {room} bytes at most"
-        )
+        message = f"with the ID of a release its socket's path is too long: {room} bytes at most"
         yield Violation((*loc, "upstream"), message, "use a shorter path")
     if site.adopted:
         message = "each release changes nginx's file, and an adopted one is not changed"
