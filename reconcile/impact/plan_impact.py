@@ -15,17 +15,21 @@ from reconcile.engine.safety_checks import with_errors
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import in_one_line
 from reconcile.filesystem.inventory import sample_files
+from reconcile.impact.changed_paths import ChangedPaths
 from reconcile.impact.config_warnings import config_warnings
 from reconcile.impact.current_requests import current_requests
 from reconcile.impact.planned_bodies import PlannedBodies
 from reconcile.impact.planned_path_kinds import planned_path_kinds
 from reconcile.impact.response_diff import SampleRequest, ServedState, response_changes
 from reconcile.impact.sample_requests import sample_requests
+from reconcile.impact.unchanged_answers import UnchangedAnswers
 from reconcile.nginx.certbot import CertbotEdits, find_edits
 from reconcile.nginx.model.layout import upstream_servers
 from reconcile.nginx.model.semantic import equal_directives
+from reconcile.nginx.model.tree_difference import TreeDifference
 from reconcile.nginx.render.site_config import is_managed
 from reconcile.nginx.routing.router import Router
+from reconcile.nginx.routing.served_paths import ServedPaths
 from reconcile.nginx.running.config_test import ConfigTest
 from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken, check_listens
@@ -43,7 +47,9 @@ if TYPE_CHECKING:
     from reconcile.nginx.routing.servers import Server
     from reconcile.system import Host
 
-NGINX_KINDS = frozenset({"file", "symlink", "directory", "tree", "assets", "nginx_live"})
+SERVED_KINDS = frozenset({"file", "symlink", "directory", "tree", "assets"})
+"""Kinds of resources that lie in the filesystem, where nginx may serve them."""
+NGINX_KINDS = SERVED_KINDS | {"nginx_live"}
 """Kinds of resources that affect what nginx serves."""
 SAMPLES = 2
 _FRONT_FILES = ("index.html", "favicon.ico", "robots.txt")
@@ -133,8 +139,10 @@ class _Impact:
         planned = planned_path_kinds(self.plan.changes, names, self.host, worker)
         before, after = self._routers
         bodies = PlannedBodies(self.plan.changes, self.host)
+        unchanged = self._unchanged_answers()
+        samples = self._sample_requests(names)
         return response_changes(
-            self._sample_requests(names),
+            [one for one in samples if not unchanged.include(one)],
             ServedState(
                 before,
                 WorkerView(self.host, worker),
@@ -149,6 +157,23 @@ class _Impact:
             ),
         )
 
+    def _unchanged_answers(self) -> UnchangedAnswers:
+        before, after = self._config_test.nginx.tree, self._after
+        return UnchangedAnswers(
+            *self._routers,
+            TreeDifference(before, after),
+            ServedPaths(before, self._config_test.nginx.build.prefix),
+            ChangedPaths(frozenset(self._changed_paths())),
+        )
+
+    def _changed_paths(self) -> Iterator[str]:
+        """The paths whose kind or content may change; through another link, those of all."""
+        read_by_nginx = self._config_test.relevant_changes
+        for change in self.plan.changes:
+            if change.ref.kind in SERVED_KINDS:
+                is_link = change.ref.kind == "symlink" and change.ref.name not in read_by_nginx
+                yield "/" if is_link else change.ref.name
+
     @cached_property
     def _sites(self) -> tuple[SiteContext, ...]:
         return tuple(CompileContext(self.config, self.facts).sites.values())
@@ -162,9 +187,11 @@ class _Impact:
         }
 
     def _sample_requests(self, names: dict[str, tuple[str, ...]]) -> list[SampleRequest]:
-        samples = [sample for site in self._sites for sample in sample_requests(site, names)]
-        labels = {sample.label for sample in samples}
-        return [*samples, *current_requests(self._changing_servers(), self._served_names, labels)]
+        of_sites = (sample for site in self._sites for sample in sample_requests(site, names))
+        # A request by address is the same for every site.
+        samples = {sample.label: sample for sample in of_sites}
+        current = current_requests(self._changing_servers(), self._served_names, samples)
+        return [*samples.values(), *current]
 
     def _served_names(self, folder: str) -> tuple[str, ...]:
         """Names of files that are served from `folder`, those of every site first."""

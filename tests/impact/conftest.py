@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -87,6 +88,13 @@ class GuidesHost:
 @pytest.fixture
 def guide() -> Iterator[GuidesHost]:
     """The guide run as written, on stock Debian's default site."""
+    with guides_host() as host:
+        yield host
+
+
+@contextmanager
+def guides_host() -> Iterator[GuidesHost]:
+    """The same, for as long as the caller needs it."""
     root = Path(mkdtemp(prefix="reconcile-foresight-"))
     root.chmod(0o755)
     host = GuidesHost(root)
@@ -104,5 +112,7 @@ def guide() -> Iterator[GuidesHost]:
     for name in ("app/static/css/app.css", "www/static/css/app.css", "www/media/photo.jpg"):
         host.write(name, "x")
     (root / "html").mkdir()
-    yield host
-    rmtree(root)
+    try:
+        yield host
+    finally:
+        rmtree(root)

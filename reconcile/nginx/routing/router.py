@@ -76,6 +76,18 @@ class Router:
             answer = Answer("unknown", None, reason=unknown.reason)
         return _route_of(context, answer)
 
+    def takes_alike(self, request: Request, other: Router) -> bool:
+        """Whether both take the request line, and read it alike, before the server is chosen.
+
+        Errors: Indeterminate.
+        """
+        merges_slashes = self._merges_slashes(request)
+        if merges_slashes != other._merges_slashes(request):
+            return False
+        sent = uri.normalise(request.uri, merge_slashes=merges_slashes)
+        readers = (one._first_server(request).scope for one in (self, other))
+        return not any(_refused_line(request, scope, sent) for scope in readers)
+
     def _context(
         self, request: Request, choice: ServerChoice, files: PathKinds, sent: tuple[str, str]
     ) -> RequestContext:
