@@ -31,7 +31,6 @@ from reconcile.nginx.render.site_config import is_managed
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.served_paths import ServedPaths
 from reconcile.nginx.running.config_test import ConfigTest
-from reconcile.nginx.running.discover import discover
 from reconcile.nginx.running.listen_check import PortTaken, check_listens
 from reconcile.nginx.running.loaded_config import find_running, real_path
 from reconcile.nginx.running.worker_view import WorkerView, worker_account
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from reconcile.config.host_facts import HostFacts
     from reconcile.nginx.model.config_tree import ConfigTree
     from reconcile.nginx.routing.servers import Server
+    from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system import Host
 
 SERVED_KINDS = frozenset({"file", "symlink", "directory", "tree", "assets"})
@@ -61,12 +61,12 @@ def affects_nginx(plan: Plan) -> bool:
     return any(change.ref.kind in NGINX_KINDS for change in plan.changes)
 
 
-def with_impact(plan: Plan, config: Config, facts: HostFacts, host: Host) -> Plan:
+def with_impact(plan: Plan, config: Config, facts: HostFacts, nginx: NginxInstallation) -> Plan:
     """Return `plan` with the changed responses, warnings, and whether nginx is restarted.
 
     If the planned configuration cannot be read, a warning is added instead of the impact.
     """
-    impact = _Impact(plan, config, facts, host)
+    impact = _Impact(plan, config, facts, nginx)
     try:
         return impact.plan_with_impact()
     except (ReconcileError, OSError) as error:
@@ -82,7 +82,12 @@ class _Impact:
     plan: Plan
     config: Config
     facts: HostFacts
-    host: Host
+    nginx: NginxInstallation
+
+    @property
+    def host(self) -> Host:
+        """The host that the plan is for."""
+        return self.nginx.host
 
     @property
     def repairs_configuration(self) -> bool:
@@ -122,7 +127,7 @@ class _Impact:
 
     @cached_property
     def _config_test(self) -> ConfigTest:
-        return ConfigTest(discover(self.host), dict(planned_entries(self.plan.changes)))
+        return ConfigTest(self.nginx, dict(planned_entries(self.plan.changes)))
 
     @cached_property
     def _after(self) -> ConfigTree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from reconcile.filesystem.planned_entry import PlannedEntries
 from reconcile.filesystem.planned_files import PlannedFiles
@@ -19,6 +20,8 @@ class PlannedHost(Host):
     def __init__(self, base: Host) -> None:
         super().__init__(base.settings)
         self.base = base
+        self.known: dict[type[Any], Any] = {}
+        """What this plan has read of `base` already, by its type."""
         self.scan_progress, self.guard = base.scan_progress, base.guard
         self.accounts, self.commands, self.state = base.accounts, base.commands, base.state
 

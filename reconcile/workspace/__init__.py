@@ -13,9 +13,9 @@ from reconcile.engine.history import Actor
 from reconcile.engine.model import ConfigOrigin
 from reconcile.engine.protection_record import protected_on, read_owned
 from reconcile.engine.scopes import passed_over, scope_conflicts
-from reconcile.nginx.render.render_cache import RenderCache
+from reconcile.nginx.running.discover import NginxInstallation, discover
 from reconcile.system import Host
-from reconcile.workspace.desired_state import DesiredState, desired_state
+from reconcile.workspace.compilation import Compilation
 from reconcile.workspace.discovery import complete_facts, discover_facts, has_certificate
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reconcile.engine.model import Conflict, Declared
     from reconcile.engine.resource import Ref
     from reconcile.filesystem.place_guard import ProtectedFolders
+    from reconcile.nginx.render.render_cache import RenderCache
+    from reconcile.workspace.desired_state import DesiredState
 
 
 class Workspace:
@@ -40,6 +42,7 @@ class Workspace:
         self.host = host
         self.commit = commit
         """The Git commit that the configuration comes from, if any."""
+        self._compilation = Compilation()
 
     @classmethod
     def open(
@@ -62,10 +65,15 @@ class Workspace:
         return cls(config, Host(config.host_settings()), commit)
 
     def refreshed(self) -> Workspace:
-        """The same workspace with nothing read from the host yet."""
+        """The same workspace with nothing read from the host yet.
+
+        What was compiled is kept for as long as the facts that it was compiled with.
+        """
         host = Host(self.host.settings)
         host.scan_progress, host.now_s = self.host.scan_progress, self.host.now_s
-        return Workspace(self.config, host, self.commit)
+        refreshed = Workspace(self.config, host, self.commit)
+        refreshed._compilation = self._compilation
+        return refreshed
 
     @cached_property
     def config(self) -> Config:
@@ -107,32 +115,34 @@ class Workspace:
         return protected_on(self.host, self.ledger.all_rows)
 
     @cached_property
+    def nginx(self) -> NginxInstallation:
+        """Its nginx. Errors: ReconcileError, if it is missing."""
+        return discover(self.host)
+
+    @cached_property
     def public_facts(self) -> HostFacts:
         """The facts that every user may read. Errors: ReconcileError, if nginx is missing."""
-        return discover_facts(self.outline, self.host)
+        return discover_facts(self.outline, self.nginx)
 
     @cached_property
     def facts(self) -> HostFacts:
         """All facts that the configuration is compiled with. Errors: ReconcileError."""
         return complete_facts(self.public_facts, self.outline, self.host, self.ledger)
 
-    @cached_property
+    @property
     def renderings(self) -> RenderCache:
         """The cache of rendered texts."""
-        return RenderCache.read(self.host.state)
+        return self._compilation.renderings(self.host.state)
 
     @cached_property
     def compiled(self) -> CompiledConfig:
         """The compiled configuration: resources, probes and findings."""
-        # The same border as in `open`.
-        from reconcile.config.compile import compile_config
-
-        return compile_config(self.config, self.facts, self.renderings)
+        return self._compilation.compiled(self.config, self.facts, self.host.state)
 
     @cached_property
     def state(self) -> DesiredState:
         """What a plan needs of it, each resource once."""
-        return desired_state(self.config, self.compiled)
+        return self._compilation.state(self.config, self.facts, self.host.state)
 
     @cached_property
     def readable_probes(self) -> ReadableProbes:

@@ -13,7 +13,6 @@ from reconcile.engine.scopes import owned_elsewhere
 from reconcile.errors import ReconcileError
 from reconcile.nginx.certbot import CERTBOT_TIMER, chain_path, key_path
 from reconcile.nginx.model.media_types import added_types
-from reconcile.nginx.running.discover import discover
 from reconcile.system.name_lookup import local_names, resolvers
 from reconcile.workspace.release_sources import read_release_sources
 from reconcile.workspace.source_files import read_sources
@@ -26,15 +25,14 @@ _CERTIFICATE_PATHS = (
 if TYPE_CHECKING:
     from reconcile.config.outline import ConfigOutline
     from reconcile.engine.ledger import Ledger
+    from reconcile.nginx.running.discover import NginxInstallation
     from reconcile.system import Host, HostSettings
 
 
-def discover_facts(outline: ConfigOutline, host: Host) -> HostFacts:
-    """The facts that every user may read; no sources, no certificates.
-
-    Errors: ReconcileError, if nginx is missing.
-    """
-    nginx, accounts, settings = discover(host), host.accounts, host.settings
+def discover_facts(outline: ConfigOutline, nginx: NginxInstallation) -> HostFacts:
+    """The facts that every user may read; no sources, no certificates. Errors: ReconcileError."""
+    host = nginx.host
+    accounts, settings = host.accounts, host.settings
     reads = nginx.config_paths
     applier = host.managing_account
     worker = outline.worker_user or nginx.layout.worker_user

@@ -27,6 +27,7 @@ from reconcile.engine.staleness import refuse_stale
 from reconcile.engine.write_obstacles import write_obstacles
 from reconcile.filesystem.place import Locator
 from reconcile.filesystem.place_guard import PlaceGuard
+from reconcile.nginx.running.discover import NginxInstallation
 from reconcile.resources import registry
 from reconcile.system.planned_host import PlannedHost
 
@@ -53,6 +54,7 @@ def plan_changes(
     rules, today = workspace.state.ignored, date.today()
     host.guard = PlaceGuard(protected_folders(declared, workspace.protected), Locator())
     world = PlannedHost(host)
+    world.known[NginxInstallation] = workspace.nginx
     compare = partial(without_ignored, rules, today)
     elsewhere = (chosen & owned_elsewhere(workspace.owned)) - declared.keys()
     kept = chosen - elsewhere
@@ -158,7 +160,7 @@ def _with_impact(workspace: Workspace, plan: Plan) -> Plan:
 
     if not affects_nginx(plan):
         return plan
-    return with_impact(plan, workspace.config, workspace.facts, workspace.host)
+    return with_impact(plan, workspace.config, workspace.facts, workspace.nginx)
 
 
 def _waiting_notes(host: Host, hold: Hold | None) -> Iterator[Finding]:

@@ -88,6 +88,10 @@ class ConfigTest:
 
     def read(self) -> ConfigTree:
         """The planned configuration. Errors: those of `tree.load`."""
+        return self._planned_tree
+
+    @cached_property
+    def _planned_tree(self) -> ConfigTree:
         return load(self.nginx.config_path, self._reader)
 
     @cached_property

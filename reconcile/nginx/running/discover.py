@@ -20,6 +20,7 @@ from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.layout import Layout, read_layout
 from reconcile.nginx.model.lexer import NginxSyntaxError
 from reconcile.nginx.model.modules import HTTP2, static_encodings
+from reconcile.system.planned_host import PlannedHost
 
 if TYPE_CHECKING:
     from reconcile.system import Host
@@ -167,6 +168,13 @@ class NginxInstallation:
         found = self.host.files.content("/proc/net/if_inet6")
         return bool(found and found[1].strip())
 
+    def within(self, world: PlannedHost) -> NginxInstallation:
+        """The nginx of a world planned on its host, read again only where something is planned."""
+        found = NginxInstallation(world)
+        if world.files.is_unchanged:
+            vars(found).update({**vars(self), "host": world})
+        return found
+
     def read_as_far_as_possible(self) -> HostReader:
         """A reader of the host's files that has read those of the configuration."""
         reader = HostReader(self.host)
@@ -184,6 +192,9 @@ def _build_text(commands: Commands, binary: str) -> str:
 
 def discover(host: Host) -> NginxInstallation:
     """Find the nginx of the host's settings. Errors: ReconcileError where it is missing."""
+    if isinstance(host, PlannedHost) and NginxInstallation in host.known:
+        known: NginxInstallation = host.known[NginxInstallation]
+        return known.within(host)
     found = NginxInstallation(host)
     if host.files.stat(found.config_path, follow=True) is None:
         raise ReconcileError(
