@@ -136,6 +136,8 @@ class _Fold:
         if declared is None:
             if reading is not None and reading.is_name_removed:
                 self._plan_removal(ref, reading)
+            elif reading is not None and self._will_be_removed(reading, self._rows[ref]):
+                self._plan_below(reading)
             return
         if isinstance(reading, Resource):
             self._plan_below(reading)

@@ -83,6 +83,8 @@ class Assets(Resource):
     """Observed: the files whose owner or mode deviates, and that are left alone."""
     unpublished: tuple[Finding, ...] = ()
     """Observed: what of the source is not published although it is declared."""
+    going: tuple[str, ...] = ()
+    """Observed, for a removal: the relative paths of the files and folders that it takes."""
     spared: Mapping[str, str] = field(default_factory=dict)
     """For a removal: the relative paths that other resources hold now, with the root of the
     copy that holds it; "" for any other kind."""
@@ -109,7 +111,7 @@ class Assets(Resource):
             *("path", "extra", "except_", "differing", "diff", "total", "notes", "unpublished"),
             *("masked", "spared", "skipped", "keep", "dropped", "built_by", "at_switch"),
             "built_in",
-            "mounted",
+            *("mounted", "going"),
         }
     )
 
@@ -137,7 +139,8 @@ class Assets(Resource):
         return not any(is_inside(path, excluded) for excluded in self.except_)
 
     def pruned_paths(self) -> Iterable[str]:
-        """What is not in the source, where that is removed."""
+        """What is not in the source, where that is removed; all that a copy had, where it goes."""
+        yield from (join(self.path, path) for path in self.going)
         if self.diff is not None:
             for path in (*self.diff.extraneous, *self.diff.extraneous_folders):
                 yield join(self.path, path)
@@ -171,6 +174,7 @@ class Assets(Resource):
     def replaced_paths(self) -> Iterable[str]:
         """What is there already; of what is new, the directories."""
         if self.diff is None:
+            yield from self.pruned_paths()
             return
         new = {copy.path.rpartition("/")[0] for copy in self.diff.copies if copy.is_new}
         old = (copy.path for copy in self.diff.copies if not copy.is_new)
@@ -347,8 +351,11 @@ class Assets(Resource):
         is_there = host.files.stat(self.path, follow=True) is not None
         mounted = tuple(filter(None, host.files.mount_points(self.path))) if is_there else ()
         removable = manifest.removable_files() if is_there else frozenset[str]()
-        going = [path for path in removable - self.spared.keys() if not _is_mounted(path, mounted)]
-        return replace(self, total=len(going), mounted=mounted)
+        left = removable - self.spared.keys()
+        files = [path for path in left if not _is_mounted(path, mounted)]
+        folders = manifest.removable_folders(files) if is_there else frozenset[str]()
+        going = (*files, *(folders - self.spared.keys()))
+        return replace(self, total=len(files), going=tuple(sorted(going)), mounted=mounted)
 
     def _refuse_no_source(self, host: Host) -> None:
         found = host.files.stat(self.source, follow=True)

@@ -28,6 +28,7 @@ from reconcile.resources.common import (
     wrong_kind,
 )
 from reconcile.resources.metadata_effects import acl_finding, describe_grants
+from reconcile.resources.registry import removes_name
 from reconcile.system import Host
 from reconcile.wording import first_few
 
@@ -243,7 +244,7 @@ class Directory(Resource):
 
     def why_not_removable(self, leaving: frozenset[Ref]) -> str:
         """What it still contains once `leaving` are removed; "" for nothing."""
-        going = {ref.name for ref in leaving}
+        going = {ref.name for ref in leaving if removes_name(ref.kind)}
         going |= {
             join(self.path, name)
             for root, names in self.copied.items()

@@ -25,3 +25,8 @@ def load(kind: str) -> type[Resource]:
     module = import_module(f"reconcile.resources.{kind}")
     loaded: type[Resource] = getattr(module, MODULES[kind])
     return loaded
+
+
+def removes_name(kind: str) -> bool:
+    """Whether nothing is left at the path of its name once one of `kind` is removed."""
+    return kind in MODULES and load(kind).is_name_removed

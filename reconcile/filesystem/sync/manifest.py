@@ -119,6 +119,14 @@ class SyncManifest:
             if path.rpartition("/")[0] in folders and self._holds(path, digest)
         )
 
+    def removable_folders(self, files: Iterable[str]) -> frozenset[str]:
+        """Its own folders that are empty once `files` are gone, by their relative paths."""
+        going = set(files)
+        for folder in sorted(self._reached(self.folders), reverse=True):
+            if going.issuperset(self._paths_in(folder)):
+                going.add(folder)
+        return self.folders & going
+
     def _reached(self, folders: Iterable[str]) -> frozenset[str]:
         """Those of `folders` in which a removal acts: behind no link, and not protected."""
         reached: list[str] = []

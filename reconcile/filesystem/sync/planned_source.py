@@ -50,18 +50,24 @@ class PlannedSource:
             return
         for encoding in (None, *SUFFIXES):
             self._copies.pop((path, encoding), None)
-        if entry is ABSENT:
+        if entry is ABSENT and path not in self._request.extra:
             self._remove(path)
             return
+        entry = self._request.extra[path] if entry is ABSENT else entry
         folders = [folder.lstrip("/") for folder in ancestors_top_down(f"/{path}")]
         self._add_folders([*folders, path] if entry is FOLDER else folders)
         if isinstance(entry, bytes):
             self._add(path, entry)
 
     def _remove(self, path: str) -> None:
+        if path in self._found.folders:
+            self._found.folders.remove(path)
+            return
         for suffix in SUFFIXES.values():
             self._remove_generated(path + suffix)
         copy = self._stat(self._in_copy(path))
+        if copy is not None and copy.kind == "directory":
+            self._remove_folder(path)
         if copy is None or copy.kind != "file" or path in self._found.extraneous:
             return
         if self._request.prune:
@@ -69,6 +75,11 @@ class PlannedSource:
             self._found.replaced[path] = _signature(copy)
         else:
             self._found.kept.add(path)
+
+    def _remove_folder(self, path: str) -> None:
+        folders = self._found.extraneous_folders
+        if self._request.prune and path in self._manifest.folders and path not in folders:
+            folders.append(path)
 
     def _remove_generated(self, path: str) -> None:
         """A compressed sibling that reconcile made, and that nothing requests any more."""
