@@ -66,7 +66,7 @@ class Location:
 
 def is_one_in_the_other(one: Location, other: Location) -> bool:
     """Whether both are the same directory, or one lies in the other, by any name."""
-    return _lies_in(one, other) or _lies_in(other, one)
+    return lies_in(one, other) or lies_in(other, one)
 
 
 class OverlapIndex:
@@ -91,7 +91,7 @@ class OverlapIndex:
         return {name for found in (*holding, *below) for name in found}
 
 
-def _lies_in(inner: Location, outer: Location) -> bool:
+def lies_in(inner: Location, outer: Location) -> bool:
     folders = {_identity(place) for place in outer.places}
     return any(_identity(place) in folders for place in (*inner.places, *inner.above))
 

@@ -17,7 +17,7 @@ from reconcile.filesystem.free_space import NewFile, NewFiles
 from reconcile.filesystem.host_error import ChangedSincePlan, HostError
 from reconcile.filesystem.path import is_inside, relative_to
 from reconcile.filesystem.permissions import PermissionPolicy
-from reconcile.filesystem.place import OverlapIndex, is_one_in_the_other
+from reconcile.filesystem.place import OverlapIndex, is_one_in_the_other, lies_in
 from reconcile.filesystem.sync.sync_diff import (
     SyncDiff,
     SyncRequest,
@@ -319,7 +319,15 @@ class Assets(Resource):
 
     def _refuse_overlap(self, host: Host) -> None:
         """By place: their names, which links and mounts can lead together, are known to differ."""
-        at = host.files.locations((self.source, self.path))
+        state = host.state.path
+        at = host.files.locations((self.source, self.path, state))
+        if lies_in(at[state], at[self.source]):
+            raise HostError(
+                what=f"the source folder {self.source} of {self.path} contains reconcile's state"
+                f" directory {state}",
+                why="it holds secrets, and changes with every apply",
+                fix="Use another source, or another host.state_dir. Nothing was changed.",
+            )
         if is_one_in_the_other(at[self.source], at[self.path]):
             raise HostError(
                 what=f"the source folder {self.source} and {self.path} overlap",

@@ -266,6 +266,13 @@ CONTRADICTIONS = {
         site("locations: {/m/: {role: media, dir: /var/lib/reconcile/x}}"),
         "6:41: /var/lib/reconcile/x overlaps reconcile's state directory /var/lib/reconcile",
     ),
+    "a source that holds reconcile's own directory": (
+        site("locations: {/s/: {role: static, dir: /srv/web/s, source: /var/lib}}"),
+        (
+            "6:62: /var/lib contains reconcile's state directory /var/lib/reconcile (use another "
+            "source, or another host.state_dir)"
+        ),
+    ),
 }
 
 

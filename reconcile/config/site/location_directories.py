@@ -45,6 +45,7 @@ def check_directories(config: Config) -> Iterator[Violation]:
     for one in locations:
         yield from _check_system(config, one)
         yield from _check_sensitive(sensitive, one)
+    yield from _check_sources(config)
     for later, earlier in _overlapping([one.location.dir for one in locations]):
         yield from _check_pair(locations[later], locations[earlier])
 
@@ -72,6 +73,24 @@ def _check_system(config: Config, at: _LocationAt) -> Iterator[Violation]:
     state = config.host.state_dir
     if overlap(path, state):
         yield Violation(at.loc, f"{path} overlaps reconcile's state directory {state}")
+
+
+def _check_sources(config: Config) -> Iterator[Violation]:
+    """What changes with every apply, and holds secrets, is published by none."""
+    state = config.host.state_dir
+    for loc, source in _sources(config):
+        if is_inside(state, source):
+            message = f"{source} contains reconcile's state directory {state}"
+            yield Violation(loc, message, "use another source, or another host.state_dir")
+
+
+def _sources(config: Config) -> Iterator[tuple[Loc, str]]:
+    for name, site in config.sites.items():
+        for prefix, location in site.locations.items():
+            if location.source:
+                yield ("sites", name, "locations", prefix, "source"), location.source
+        if site.app and site.app.release:
+            yield ("sites", name, "app", "release", "source"), site.app.release.source
 
 
 def is_system_directory(path: str) -> bool:
