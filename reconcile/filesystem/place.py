@@ -92,6 +92,7 @@ class OverlapIndex:
 
 
 def lies_in(inner: Location, outer: Location) -> bool:
+    """Whether `inner` is `outer`, or lies in it, by any name."""
     folders = {_identity(place) for place in outer.places}
     return any(_identity(place) in folders for place in (*inner.places, *inner.above))
 
