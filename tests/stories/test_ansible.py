@@ -54,6 +54,22 @@ def test_a_failure_has_the_commands_own_words(shared: ModuleType) -> None:
     assert "The plan is refused: 3 files would go\nUse --max-deletes." == text
 
 
+def test_a_plan_that_would_be_refused_fails_with_the_reason_and_what_to_do(
+    shared: ModuleType,
+) -> None:
+    finding = {
+        "severity": "error",
+        "what": "shop.service cannot be started",
+        "evidence": ["its Python does not exist"],
+        "fix": "Make it.",
+    }
+    note = {**finding, "severity": "note", "what": "nothing"}
+
+    text = shared.refusal_message({"unknown": [], "conflicts": [], "findings": [finding, note]})
+
+    assert "shop.service cannot be started: its Python does not exist\nMake it." == text
+
+
 def test_a_difference_shows_texts_on_lines_of_their_own(shared: ModuleType) -> None:
     values = {"before": None, "after": {"content": "a\nb\n", "mode": "0644"}}
 
@@ -62,13 +78,22 @@ def test_a_difference_shows_texts_on_lines_of_their_own(shared: ModuleType) -> N
     assert ("", 'content:\n  a\n  b\nmode: "0644"\n') == (shown["before"], shown["after"])
 
 
-@pytest.fixture(params=VERSIONS)
-def play(request: pytest.FixtureRequest, demo: DemoHost, tmp_path: Path) -> Play:
-    """Run the three modules on the demo's host with that ansible-core."""
-    venv.create(tmp_path / "venv", with_pip=True)
-    pip = [tmp_path / "venv/bin/python", "-m", "pip", "install", "--quiet", request.param]
+@pytest.fixture(params=VERSIONS, scope="module")
+def playbook_program(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """That version of Ansible, in an environment of its own."""
+    folder = tmp_path_factory.mktemp("ansible")
+    venv.create(folder, with_pip=True)
+    pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", request.param]
     if subprocess.run(pip, capture_output=True).returncode:
         pytest.skip(f"{request.param} cannot be installed")
+    return folder / "bin/ansible-playbook"
+
+
+@pytest.fixture
+def play(playbook_program: Path, demo: DemoHost, tmp_path: Path) -> Play:
+    """Run the three modules on the demo's host."""
     common = f"{{file: {demo.file}, executable: {PROGRAM}}}"
     tasks = [f"    - reconcile.host.{name}: {common}\n" for name in ("plan", "apply", "drift")]
     tasks[2] += "      when: not ansible_check_mode\n"
@@ -85,7 +110,7 @@ def play(request: pytest.FixtureRequest, demo: DemoHost, tmp_path: Path) -> Play
             "ANSIBLE_NOCOLOR": "1",
             "LC_ALL": "C.UTF-8",
         }
-        command = [tmp_path / "venv/bin/ansible-playbook", "-i", "localhost,", book, *options]
+        command = [playbook_program, "-i", "localhost,", book, *options]
         return subprocess.run(
             command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300
         )

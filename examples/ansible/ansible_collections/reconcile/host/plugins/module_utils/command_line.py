@@ -53,16 +53,24 @@ def error_message(document):
     error = document.get("error")
     if not error:
         return ""
-    parts = ["{}: {}".format(error["what"], error["why"]) if error["why"] else error["what"]]
-    return "\n".join([*parts, error["fix"]] if error["fix"] else parts)
+    return _message(error["what"], error["why"], error["fix"])
 
 
 def refusal_message(plan):
     """Why an apply would refuse this plan, from what the plan itself shows."""
     unread = ["{address} could not be read: {reason}".format(**one) for one in plan["unknown"]]
     twice = ["{address} is declared twice: {field}".format(**one) for one in plan["conflicts"]]
-    found = [one["what"] for one in plan["findings"] if one["severity"] == "error"]
+    found = [
+        _message(one["what"], "; ".join(one.get("evidence") or ()), one.get("fix"))
+        for one in plan["findings"]
+        if one["severity"] == "error"
+    ]
     return "\n".join(unread + twice + found) or "reconcile apply would refuse this plan"
+
+
+def _message(what, why, fix):
+    first = f"{what}: {why}" if why else what
+    return "\n".join([first, fix] if fix else [first])
 
 
 def differences(changes):
