@@ -62,11 +62,14 @@ def _mark(error: ErrorDetails, root: YamlNode) -> Mark:
 
 
 _FORMS = {
-    "(directory)": "a location with a directory, `dir`",
+    "(directory)": "a location of a directory",
     "(file)": "a location with `file`",
     "(proxy)": "a location with role: proxy",
+    "(get)": "a probe with `get`",
+    "(upload)": "a probe with `upload`",
+    "(crawl)": "a probe with `crawl`",
 }
-"""What locations are, by the tag of the union."""
+"""What locations and probes are, by the tag of the union."""
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
@@ -92,7 +95,8 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         return f"{name} has to be {limit}", ""
     if kind == "too_short":
-        return f"{name} is empty", "add at least one"
+        is_item = bool(keys) and isinstance(keys[-1], int)
+        return f"{'an item of this list' if is_item else name} is empty", "add at least one"
     return error["msg"], ""
 
 
@@ -124,7 +128,9 @@ def _literal_hint(value: Any, expected: str) -> str:
 def _unknown_key(loc: Loc, model: type[BaseModel]) -> tuple[str, str]:
     key, known = str(loc[-1]), keys_at(loc[:-1], model)
     if form := _form_with(key, loc, model):
-        return f"unknown key {quote_text(key)}", f"it is for {form}"
+        is_form = form.endswith(f"`{key}`")
+        hint = "make it an entry of its own" if is_form else f"it is for {form}"
+        return f"unknown key {quote_text(key)}", hint
     places = places_of(key, model)
     is_misplaced = 0 < len(places) <= MOST_PLACES and not closest(key, known)
     hint = f"it belongs to {' or '.join(places)}" if is_misplaced else suggest(key, known)
@@ -132,7 +138,7 @@ def _unknown_key(loc: Loc, model: type[BaseModel]) -> tuple[str, str]:
 
 
 def _form_with(key: str, loc: Loc, model: type[BaseModel]) -> str:
-    """The locations that have `key`, where this one is of another form; "" for none."""
+    """The entries that have `key`, where this one is of another form; "" for none."""
     tag = loc[-2] if len(loc) > 1 else ""
     forms = [
         form

@@ -151,7 +151,22 @@ INVALID = {
     ),
     "a key of locations of another form": (
         site("locations: {/s: {role: static, file: /srv/s, dir: /srv}}"),
-        '6:50: unknown key "dir" (it is for a location with a directory, `dir`)',
+        '6:50: unknown key "dir" (it is for a location of a directory)',
+    ),
+    "a key of another kind of probe": (
+        site("probes: [{get: /, depth: 1}]"),
+        '6:23: unknown key "depth" (it is for a probe with `crawl`)',
+    ),
+    "a probe of two kinds": (
+        site("probes: [{get: /, crawl: /}]"),
+        '6:15: unknown key "get" (make it an entry of its own)',
+    ),
+    "a module that is none": (
+        site("app: {}").replace(
+            "    app: {upstream: 'http://127.0.0.1:8000'}\n    app: {}",
+            "    app: {gunicorn: {directory: /a, python: /p, module: app}}",
+        ),
+        '5:57: "app" is not a module and its app (use "module:app", as for Gunicorn)',
     ),
     "a relative key of paths": (
         "version: 1\npaths: {etc/x: {owner: assets}}",

@@ -144,7 +144,8 @@ def _check_keys(loc: Loc, app: App) -> Iterator[Violation]:
     if app.service == "nginx.service":
         yield Violation((*loc, "service"), "nginx.service is nginx itself, not the app")
     if app.upstream is None and app.gunicorn is None:
-        yield Violation((*loc, "upstream"), "upstream is missing", _UPSTREAM_HINT)
+        absent = (*loc, "gunicorn")
+        yield Violation((*loc, "upstream"), "upstream is missing", _UPSTREAM_HINT, absent=absent)
     if app.flask and app.django:
         message = "`flask` and `django` exclude each other"
         yield Violation((*loc, "django"), message, "remove one of them")
