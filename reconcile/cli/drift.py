@@ -8,12 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.drift_actions import (
-    Notifications,
-    record_and_notify,
-    revert_drift,
-    with_healed,
-)
+from reconcile.cli.drift_actions import Notifications, record_and_notify, revert_drift, with_healed
 from reconcile.cli.options import (
     File,
     Heal,

@@ -7,13 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from reconcile.adopt.app_folder import (
-    AppFolder,
-    Framework,
-    assumed_app,
-    find_app,
-    with_settings,
-)
+from reconcile.adopt.app_folder import AppFolder, Framework, assumed_app, find_app, with_settings
 from reconcile.adopt.first_file import first_file, site_name
 from reconcile.cli.options import Json
 from reconcile.cli.terminal import show

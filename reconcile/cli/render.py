@@ -25,11 +25,7 @@ from reconcile.filesystem.user_files import write_user_file
 from reconcile.output.command_documents import RenderedFile
 from reconcile.output.escape import printable
 from reconcile.output.json import to_json
-from reconcile.output.rendering import (
-    render_document,
-    render_text,
-    rendered_files,
-)
+from reconcile.output.rendering import render_document, render_text, rendered_files
 from reconcile.wording import counted
 from reconcile.workspace.offline import ASSUMED, compile_offline
 

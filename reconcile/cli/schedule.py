@@ -17,13 +17,7 @@ from reconcile.errors import ExitCode, ReconcileError
 from reconcile.filesystem.user_files import is_trusted_file
 from reconcile.gitops.drift_state import load
 from reconcile.gitops.readings import missing_group_note, readings_dir, readings_path
-from reconcile.gitops.schedule_units import (
-    HEADER,
-    Schedule,
-    ScheduleNames,
-    checked_command,
-    to_utc,
-)
+from reconcile.gitops.schedule_units import HEADER, Schedule, ScheduleNames, checked_command, to_utc
 from reconcile.output.command_documents import ScheduleDocument
 from reconcile.output.drift_schedule import schedule_text
 from reconcile.output.json import envelope, to_json

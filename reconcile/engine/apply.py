@@ -20,12 +20,7 @@ from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, LedgerRow, Rows, encode, rows_after
 from reconcile.engine.ledger_store import next_records, now, write_records
 from reconcile.engine.model import Change, Check, Plan
-from reconcile.engine.protection_record import (
-    protected_on,
-    read_owned,
-    with_places,
-    write_record,
-)
+from reconcile.engine.protection_record import protected_on, read_owned, with_places, write_record
 from reconcile.engine.recovery import why_only_by_hand
 from reconcile.engine.resource import Ref, Resource
 from reconcile.engine.rollback import RollbackFailed, prune_journals, roll_back

@@ -9,12 +9,7 @@ from reconcile.engine.history import Actor, HistoryEntry
 from reconcile.engine.journal import Journal
 from reconcile.engine.ledger import Ledger, encode
 from reconcile.engine.ledger_store import next_records, now
-from reconcile.engine.protection_record import (
-    other_ledgers,
-    read_owned,
-    read_record,
-    write_record,
-)
+from reconcile.engine.protection_record import other_ledgers, read_owned, read_record, write_record
 from reconcile.engine.resource import Ref
 from reconcile.errors import ReconcileError
 

@@ -9,24 +9,11 @@ from itertools import islice
 from posixpath import dirname, join
 
 from reconcile.dataclass import dataclass
-from reconcile.filesystem.access_check import (
-    EXECUTE,
-    READ,
-    WRITE,
-    Account,
-    access_facts,
-    allows,
-)
+from reconcile.filesystem.access_check import EXECUTE, READ, WRITE, Account, access_facts, allows
 from reconcile.filesystem.acl import AclEntry
 from reconcile.filesystem.inode import Stat
 from reconcile.filesystem.path import components
-from reconcile.filesystem.safe_path import (
-    MOST_SYMLINKS,
-    PIN,
-    PIN_DIRECTORY,
-    closing,
-    open_readable,
-)
+from reconcile.filesystem.safe_path import MOST_SYMLINKS, PIN, PIN_DIRECTORY, closing, open_readable
 
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _STICKY = 0o1002

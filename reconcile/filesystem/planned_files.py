@@ -18,11 +18,7 @@ from reconcile.filesystem.code.read_code import CodeFile, KnownCode, lay_over, r
 from reconcile.filesystem.files import LIMIT, Files, FilesContext
 from reconcile.filesystem.host_error import explained
 from reconcile.filesystem.inode import FileKind, Ownership, Stat
-from reconcile.filesystem.path import (
-    ancestors_top_down,
-    is_inside,
-    upwards,
-)
+from reconcile.filesystem.path import ancestors_top_down, is_inside, upwards
 from reconcile.filesystem.permissions import PermissionDeviation, PermissionPolicy
 from reconcile.filesystem.place import Location, Locator, locate
 from reconcile.filesystem.planned_entry import ABSENT, FOLDER, Entry, Link

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.output.documents import (
-    Document,
-    Envelope,
-)
+from reconcile.output.documents import Document, Envelope
 
 
 class HistoryChange(Document):

@@ -15,14 +15,7 @@ from typing import Any
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.planned_entry import FOLDER, Entry, Link, PlannedEntries
 from reconcile.system.commands import ENVIRONMENT, CompletedCommand
-from reconcile.system.kernel import (
-    CLONE_NEWNS,
-    CLONE_NEWUSER,
-    MS_BIND,
-    MS_PRIVATE,
-    MS_REC,
-    Kernel,
-)
+from reconcile.system.kernel import CLONE_NEWNS, CLONE_NEWUSER, MS_BIND, MS_PRIVATE, MS_REC, Kernel
 
 
 class NoNamespace(ReconcileError):

@@ -5,35 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from reconcile.config.probes import (
-    AlpnProbe,
-    CertificateProbe,
-    CrawlProbe,
-    Endpoint,
-    Expectation,
-    FilesProbe,
-    HttpProbe,
-    Probe,
-    RateLimitProbe,
-    UploadDirectoryProbe,
-    UploadProbe,
-    WebSocketProbe,
-)
+from reconcile.config.probes import Endpoint, Expectation, Probe
 from reconcile.verify.probe_files import FOLDER, probes_file
 
 if TYPE_CHECKING:
     from reconcile.filesystem.state_dir import StateDir
 
-_KINDS = {
-    kind.__name__: kind
-    for kind in (
-        *(HttpProbe, UploadDirectoryProbe, UploadProbe),
-        *(FilesProbe, CrawlProbe, CertificateProbe, AlpnProbe),
-        *(RateLimitProbe, WebSocketProbe),
-    )
-}
+_KINDS: dict[str, type[Probe]] = {kind.__name__: kind for kind in get_args(Probe)}
 
 
 def record_probes(state: StateDir, number: int, probes: Sequence[Probe]) -> None:

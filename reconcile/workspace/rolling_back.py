@@ -11,10 +11,7 @@ from reconcile.engine.apply_report import EventHandler, discard_event
 from reconcile.engine.model import Check
 from reconcile.engine.rollback import NOTHING_UNDONE, RolledBack, rollback_applies
 from reconcile.verify.failures_before import NO_FAILURES
-from reconcile.workspace.checking import (
-    failures_now,
-    verify_restored,
-)
+from reconcile.workspace.checking import failures_now, verify_restored
 
 if TYPE_CHECKING:
     from reconcile.engine.history import HistoryRow

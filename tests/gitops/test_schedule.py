@@ -9,13 +9,7 @@ import pytest
 
 from reconcile.errors import ReconcileError
 from reconcile.filesystem.host_error import HostError
-from reconcile.gitops.schedule_units import (
-    HEADER,
-    Schedule,
-    ScheduleNames,
-    checked_command,
-    to_utc,
-)
+from reconcile.gitops.schedule_units import HEADER, Schedule, ScheduleNames, checked_command, to_utc
 from reconcile.system.timers import remove_file, write_file
 
 COMMAND = ("/opt/reconcile/bin/python", "-I", "-m", "reconcile", "drift", "--quiet")

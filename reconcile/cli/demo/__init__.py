@@ -11,13 +11,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.demo.demo_host import (
-    DemoHost,
-    create_demo,
-    nginx_binary,
-    open_demo,
-    remove_demo,
-)
+from reconcile.cli.demo.demo_host import DemoHost, create_demo, nginx_binary, open_demo, remove_demo
 from reconcile.cli.demo.demo_script import run_demo
 from reconcile.cli.options import IgnoredFile, Json
 from reconcile.cli.terminal import show

@@ -15,13 +15,7 @@ from reconcile.config.fields.field_type import regex_str
 from reconcile.config.fields.identifiers import ServiceName, UserName
 from reconcile.config.fields.path_types import Path, ReleasePath
 from reconcile.config.fields.quantities import Duration
-from reconcile.config.probes import (
-    SERVER_ERRORS,
-    Expectation,
-    Probe,
-    Server,
-    WebSocketProbe,
-)
+from reconcile.config.probes import SERVER_ERRORS, Expectation, Probe, Server, WebSocketProbe
 from reconcile.config.site.app_release import ReleaseSettings
 from reconcile.config.site.code import check_code, with_code
 from reconcile.config.site.gunicorn import (

@@ -17,10 +17,7 @@ from reconcile.config.host_path import check_ancestors
 from reconcile.config.probes import Expectation, HttpProbe
 from reconcile.config.site.access import access_view, check_location_access
 from reconcile.config.site.extra import check_extra
-from reconcile.config.site.headers import (
-    check_location_headers,
-    declared_headers,
-)
+from reconcile.config.site.headers import check_location_headers, declared_headers
 from reconcile.config.site.location_directories import is_system_directory
 from reconcile.config.site.location_keys import LocationKeys
 from reconcile.config.site.rate_limit import RateLimit, check_no_limit

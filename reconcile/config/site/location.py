@@ -10,10 +10,7 @@ from pydantic import Field
 from reconcile.config.cache_policy import check_cache_name
 from reconcile.config.diagnostics import Violation
 from reconcile.config.document import Loc
-from reconcile.config.fields.field_type import (
-    quote_text,
-    regex_str,
-)
+from reconcile.config.fields.field_type import quote_text, regex_str
 from reconcile.config.fields.identifiers import Name
 from reconcile.config.fields.path_types import NginxPath, ReleaseSourcePath
 from reconcile.config.fields.quantities import Duration
@@ -24,9 +21,7 @@ from reconcile.config.site.app_release import built_by
 from reconcile.config.site.cache_by_name import CacheByName, check_cache_by_name, name_regex
 from reconcile.config.site.cors import Cors, check_cors
 from reconcile.config.site.extra import check_extra
-from reconcile.config.site.headers import (
-    check_location_headers,
-)
+from reconcile.config.site.headers import check_location_headers
 from reconcile.config.site.inline import InlineType, check_inline, endings_of
 from reconcile.config.site.location_key import SEGMENT
 from reconcile.config.site.location_keys import LocationKeys

@@ -15,10 +15,7 @@ from reconcile.config.probes import SERVER_ERRORS, Expectation, Probe
 from reconcile.config.site.access import access_view, check_location_access
 from reconcile.config.site.app import BAD_GATEWAY, websocket_probe
 from reconcile.config.site.extra import check_extra, find_in_extra
-from reconcile.config.site.headers import (
-    check_location_headers,
-    declared_headers,
-)
+from reconcile.config.site.headers import check_location_headers, declared_headers
 from reconcile.config.site.location_keys import LocationKeys
 from reconcile.config.site.rate_limit import RateLimit, rate_limit_probe, rate_limit_view
 from reconcile.config.site.upstream import UpstreamChoice, check_upstreams, proxy_view

@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 from reconcile.filesystem.compress import COMPRESSED
 from reconcile.filesystem.openat import NO_LISTING, DirectoryCursor, Listing
-from reconcile.filesystem.parallel import (
-    ProgressCounter,
-)
+from reconcile.filesystem.parallel import ProgressCounter
 from reconcile.filesystem.path import is_helper_name
 from reconcile.filesystem.sync.compare_file import FileComparison
 from reconcile.filesystem.sync.extraneous import ExtraneousComparison, is_too_deep
