@@ -51,7 +51,7 @@ from tests.support.real_nginx import DiskReader, RealFiles
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
-from reconcile.nginx.model.config_tree import load
+from reconcile.nginx.model.config_loader import load
 start = time.process_time()
 tree = load(sys.argv[1], DiskReader())
 read = time.process_time() - start
