@@ -62,6 +62,7 @@ def plan_changes(
     compared = apply_ignore_rules(declared, observation.readings, rules, today)
     desired, observed = compared.desired, compared.observed
     worlds = (host,) if world.files.is_unchanged else (host, world)
+    notes = (*_waiting_notes(host, hold), *workspace.state.findings)
     plan = make_plan(
         desired,
         observed,
@@ -76,13 +77,7 @@ def plan_changes(
         conflicts=workspace.conflicts,
         moves=moves.refs,
         ignored=compared.ignored,
-        findings=(
-            *_waiting_notes(host, hold),
-            *workspace.state.findings,
-            *compared.findings,
-            *observation.findings,
-            *withheld.values(),
-        ),
+        findings=(*notes, *compared.findings, *observation.findings, *withheld.values()),
     )
     # What another scope needs stays, and belongs to that from now on.
     plan = replace(plan, released=plan.released | elsewhere, hold=hold)
