@@ -14,7 +14,7 @@ from reconcile.config.fields.path_types import RELEASE, Path, SourcePath
 from reconcile.config.owner import OwnerChoice, OwnerEntry, check_owner_choice
 from reconcile.engine.model import Declared
 from reconcile.errors import ReconcileError
-from reconcile.filesystem.path import ancestors
+from reconcile.filesystem.path import ancestors, is_inside
 from reconcile.resources.directory import Directory
 from reconcile.resources.file import File
 from reconcile.resources.symlink import Symlink
@@ -22,6 +22,8 @@ from reconcile.resources.symlink import Symlink
 if TYPE_CHECKING:
     from reconcile.config.config import Config
     from reconcile.config.context import CompileContext
+
+_OF_THE_KERNEL = ("/proc", "/sys")
 
 
 class HostPath(ConfigEntry):
@@ -59,6 +61,10 @@ class HostPath(ConfigEntry):
         yield from check_ancestors(loc, path, config)
         if path == "/":
             yield Violation(loc, "the root directory cannot be managed", "use a path below it")
+        if any(is_inside(path, top) for top in _OF_THE_KERNEL):
+            # Names there lead to files of whichever process asks.
+            hint = "use a file of the disk, such as one in /etc/sysctl.d"
+            yield Violation(loc, f"{path} belongs to the kernel", hint)
 
     def _check_keys(self, loc: Loc) -> Iterator[Violation]:
         if self == HostPath(prevent_destroy=self.prevent_destroy):

@@ -59,6 +59,13 @@ CONTRADICTIONS = {
         "version: 1\npaths: {/srv/x: {}}",
         "2:9: this path is empty (add an owner, a source or a link)",
     ),
+    "a path of the kernel": (
+        "version: 1\npaths: {/proc/self/cwd/x: {content: x}}",
+        (
+            "2:9: /proc/self/cwd/x belongs to the kernel (use a file of the disk, such as one in "
+            "/etc/sysctl.d)"
+        ),
+    ),
     "the root directory": (
         "version: 1\npaths: {/: {owner: assets}}",
         "2:9: the root directory cannot be managed (use a path below it)",
