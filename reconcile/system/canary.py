@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -29,6 +30,8 @@ Result = TypeVar("Result")
 _NAME = re.compile(r"\A\.?reconcile-canary-([0-9a-f]{32})\.txt\Z")
 # A fifo under the name of a canary must not block the process.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LONGEST_RUN_S = 600
+"""After that, another process has the number of one that was killed."""
 _NOT_A_FILE = {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}
 
 
@@ -40,8 +43,13 @@ class Canary:
 
     @classmethod
     def new(cls) -> Canary:
-        """A canary with a random name."""
-        return cls(secrets.token_hex(16))
+        """A canary with a random name, which also shows the process that writes it."""
+        return cls(f"{os.getpid():08x}{secrets.token_hex(12)}")
+
+    @property
+    def pid(self) -> int:
+        """The process that wrote it."""
+        return int(self.nonce[:8], 16)
 
     @property
     def name(self) -> str:
@@ -70,14 +78,15 @@ def create(
 ) -> None:
     """Write both files of `canary` into `folder` as `writer` (None: as the current user).
 
-    Those of interrupted runs are removed first, but none `beside` which this one is written.
+    Those of interrupted runs are removed first, but none `beside` which this one is written, and
+    none of a run that is still going on.
     Errors: OSError as the kernel returns it to that user.
     """
-    names = (canary.name, canary.hidden_name)
+    names, own_pid = (canary.name, canary.hidden_name), os.getpid()
 
     def work() -> None:
         """Write both files, or none."""
-        _remove_stale(folder, beside)
+        _remove_stale(folder, beside, own_pid)
         try:
             for name in names:
                 _write_canary(f"{folder}/{name}", canary.content, mode)
@@ -120,11 +129,24 @@ def remove_upload(folder: str, relative: str, canary: Canary) -> bool:
     return _remove_canary(f"{folder}/{relative}", canary)
 
 
-def _remove_stale(folder: str, in_use: Collection[Canary]) -> None:
+def _remove_stale(folder: str, in_use: Collection[Canary], own_pid: int) -> None:
     """Remove the canaries of interrupted runs."""
     for name in _file_names(folder):
-        if (found := _NAME.match(name)) and Canary(found[1]) not in in_use:
-            _remove_stale_file(f"{folder}/{name}", Canary(found[1]))
+        found = _NAME.match(name)
+        canary = Canary(found[1]) if found else None
+        if canary is None or canary in in_use:
+            continue
+        if canary.pid == own_pid or not _is_of_a_run(canary, f"{folder}/{name}"):
+            _remove_stale_file(f"{folder}/{name}", canary)
+
+
+def _is_of_a_run(canary: Canary, path: str) -> bool:
+    """Whether the process that wrote it still runs, as a drift check beside an apply does."""
+    try:
+        age_s = time.time() - os.lstat(path).st_mtime
+    except OSError:
+        return False
+    return age_s < _LONGEST_RUN_S and os.path.exists(f"/proc/{canary.pid}")
 
 
 def _remove_stale_file(path: str, canary: Canary) -> bool:

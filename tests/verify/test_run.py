@@ -190,6 +190,21 @@ def test_canaries_of_a_killed_run_are_removed_by_the_next(site: Site, host: Host
     assert set() == site.uploads()
 
 
+def test_canaries_of_a_run_beside_this_one_are_left_to_it(site: Site, host: Host) -> None:
+    beside = subprocess.Popen(["/bin/sleep", "300"])
+    theirs = Canary(f"{beside.pid:08x}{'a' * 24}")
+    (Path(site.media) / theirs.name).write_bytes(theirs.content)
+
+    run_probes([canary(site)], host, retry_s=0)
+    left = site.uploads()
+    beside.kill()
+    beside.wait()
+    run_probes([canary(site)], host, retry_s=0)
+
+    assert {theirs.name} == left
+    assert set() == site.uploads()
+
+
 @pytest.mark.parametrize("written", [0, 1, 30])
 def test_a_truncated_canary_is_removed_as_well(site: Site, host: Host, written: int) -> None:
     left = Canary.new()

@@ -187,6 +187,7 @@ CONTAINER = (
 )
 # Programs are the host's own; /bin and the like are links into /usr.
 IMAGE = """
+mkdir /srv/image
 cd /srv/image
 mkdir -p app/media dev etc opt/apps-venv proc srv sys tmp usr
 chmod 1777 tmp
