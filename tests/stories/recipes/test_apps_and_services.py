@@ -206,8 +206,7 @@ def test_a_container_saves_uploads_that_nginx_serves(site: RecipeHost) -> None:
     # The test's host is an overlay itself.
     storage = '[storage]\ndriver = "vfs"\nrunroot = "/run/pods"\ngraphroot = "/srv/pods"\n'
     site.host.write("/etc/containers/storage.conf", storage)
-    gunicorn = ("/opt/apps-venv/bin/gunicorn", "--bind", "127.0.0.1:8000", "app:app")
-    site.host.run(*CONTAINER, "--rootfs", "/srv/image", *gunicorn)
+    site.host.run(*CONTAINER)
     site.wait_for_port(8000)
 
     site.apply()
