@@ -59,7 +59,7 @@ def read_disk_file(host: Host, path: str) -> DiskFile | None:
     try:
         return _read(host, path)
     except HostError as error:
-        if error.errno == errno.EACCES:
+        if error.errno in (errno.EACCES, errno.ENOENT):
             return None
         raise
 

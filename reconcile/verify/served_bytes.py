@@ -137,7 +137,9 @@ class _Comparison:
         for connection in pool.connections:
             found = mismatch(connection, url, file, compresses=self.probe.compresses)
             if found:
-                self._note(found, route, url, absolute)
+                # Users add and remove uploads at any time; the next run compares what is new.
+                if read_disk_file(self.serving.host, absolute) == file:
+                    self._note(found, route, url, absolute)
                 return
 
     def _is_on_purpose(self, route: Route) -> bool:

@@ -18,7 +18,9 @@ from reconcile.engine.model import Check
 from reconcile.system import Host, HostSettings
 from reconcile.system.http import HttpClient, HttpTarget
 from reconcile.system.probe_login import login_line, made_password
+from reconcile.verify import served_bytes
 from reconcile.verify.configured_responses import as_configured
+from reconcile.verify.disk_file import DiskFile, read_disk_file
 from reconcile.verify.run_probes import run_probes
 from reconcile.verify.served_bytes import with_changed
 from tests.support.ports import free_port
@@ -124,6 +126,24 @@ def test_every_worker_sends_every_file_over_both_families(site: Site) -> None:
 
     assert ["pass", "pass"] == [check.status for check in checks], checks
     assert "4 files, plain and compressed, by every worker" == checks[0].detail
+
+
+@pytest.mark.parametrize("becomes", ["removed", "replaced"])
+def test_a_file_that_changes_meanwhile_is_compared_by_the_next_run(
+    site: Site, monkeypatch: pytest.MonkeyPatch, becomes: str
+) -> None:
+    def read_and_change(host: Host, path: str) -> DiskFile | None:
+        found = read_disk_file(host, path)
+        if path == str(site.css) and site.css.exists() and site.css.read_bytes() == NEW:
+            site.css.unlink() if becomes == "removed" else site.css.write_bytes(b"newer")
+        return found
+
+    site.start()
+    monkeypatch.setattr(served_bytes, "read_disk_file", read_and_change)
+
+    [check] = site.check()
+
+    assert "pass" == check.status, check.detail
 
 
 def test_a_large_file_is_compared_at_both_ends(site: Site) -> None:
