@@ -20,12 +20,29 @@ _DAC_OVERRIDE, _DAC_READ_SEARCH = 1 << 1, 1 << 2
 
 
 @dataclass(frozen=True)
+class MappedIds:
+    """The ids of our user namespace that another one has too.
+
+    Capabilities there count for files whose owner and group are among them.
+    Source: user_namespaces(7), "Effect of capabilities within a user namespace".
+    """
+
+    uids: tuple[range, ...]
+    gids: tuple[range, ...]
+
+    def has(self, uid: int, gid: int) -> bool:
+        """Whether it has the owner and the group of a file."""
+        return any(uid in ids for ids in self.uids) and any(gid in ids for ids in self.gids)
+
+
+@dataclass(frozen=True)
 class Account:
     """A user with every group that counts when the kernel decides.
 
     Of a running process also its effective `capabilities` (None: those that the uid implies), the
-    directory where its paths start (`/proc/PID/root` for another mount namespace than ours), and
-    the `unit` that gave it that namespace.
+    `mapped` ids of its user namespace (None: it is in ours), the directory where its paths start
+    (`/proc/PID/root` for another mount namespace than ours), and the `unit` that gave it that
+    namespace.
     """
 
     name: str
@@ -35,9 +52,12 @@ class Account:
     capabilities: int | None = None
     root: str = "/"
     unit: str = ""
+    mapped: MappedIds | None = None
 
-    def overrides(self, want: int) -> bool:
+    def overrides(self, want: int, uid: int, gid: int) -> bool:
         """Whether it gets `want` whatever the mode of a directory or a file's data is."""
+        if self.mapped is not None and not self.mapped.has(uid, gid):
+            return False
         if self.capabilities is None:
             return self.uid == 0
         return bool(self.capabilities & _DAC_OVERRIDE) or (
@@ -47,7 +67,7 @@ class Account:
 
 def allows(st: Stat, acl: tuple[AclEntry, ...], account: Account, want: int) -> bool:
     """Whether `account` gets every bit of `want` on an inode; `acl` is empty without one."""
-    if account.overrides(want) and (
+    if account.overrides(want, st.uid, st.gid) and (
         st.kind == "directory" or not want & EXECUTE or st.mode & 0o111
     ):
         return True
@@ -82,7 +102,7 @@ def _is_group_of(entry: AclEntry, st: Stat, account: Account) -> bool:
 
 def can_enter(account: Account, uid: int, gid: int, mode: int) -> bool:
     """Whether a directory of this owner and mode, without an ACL, lets `account` in."""
-    if account.overrides(EXECUTE):
+    if account.overrides(EXECUTE, uid, gid):
         return True
     if account.uid == uid:
         return bool(mode & 0o100)

@@ -6,6 +6,8 @@ import os
 import re
 from contextlib import suppress
 
+from reconcile.filesystem.access_check import MappedIds
+
 _UNIT = re.compile(r"/([^/]+\.service)(?:/|$)")
 # systemd passes descriptors and addresses to this one process.
 _SYSTEMD_ONLY = ("LISTEN_", "NOTIFY_", "WATCHDOG_", "INVOCATION_", "JOURNAL_", "MAINPID")
@@ -33,6 +35,24 @@ def capabilities_of(pid: int) -> int | None:
     with suppress(OSError), open(f"/proc/{pid}/status") as status:
         return next((int(line[7:], 16) for line in status if line.startswith("CapEff:")), None)
     return None
+
+
+def mapped_ids_of(pid: int) -> MappedIds | None:
+    """The ids that the user namespace of `pid` has; None where it is in ours.
+
+    Source: user_namespaces(7), "User and group ID mappings".
+    """
+    with suppress(OSError):
+        own, its = (os.stat(f"/proc/{one}/ns/user").st_ino for one in ("self", pid))
+        if own != its:
+            return MappedIds(_id_ranges(pid, "uid_map"), _id_ranges(pid, "gid_map"))
+    return None
+
+
+def _id_ranges(pid: int, name: str) -> tuple[range, ...]:
+    with open(f"/proc/{pid}/{name}") as lines:
+        found = [[int(word) for word in line.split()] for line in lines]
+    return tuple(range(outside, outside + count) for _, outside, count in found)
 
 
 def root_of(pid: int) -> str:

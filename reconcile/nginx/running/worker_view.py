@@ -11,7 +11,13 @@ from reconcile.errors import ReconcileError
 from reconcile.nginx.routing.request import FileKind, LinkRefusal, LinkRule, PathKinds
 from reconcile.nginx.running.loaded_config import find_running
 from reconcile.system.accounts import Account
-from reconcile.system.process_info import capabilities_of, ids_of, root_of, unit_of
+from reconcile.system.process_info import (
+    capabilities_of,
+    ids_of,
+    mapped_ids_of,
+    root_of,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     from reconcile.filesystem.access_walk import AccessStep, AccessWalk
@@ -41,6 +47,7 @@ def worker_account(nginx: NginxInstallation) -> Account:
                 capabilities=capabilities_of(worker.pid),
                 root=root_of(worker.pid),
                 unit=unit_of(worker.pid) or "nginx.service",
+                mapped=mapped_ids_of(worker.pid),
             )
     starter = nginx.host.managing_account
     # Started by anyone but root, nginx cannot change its user.

@@ -28,11 +28,13 @@ NIGHTLY = pytest.mark.nightly
 LONG = range(6, 250)
 
 
-def start_in_sandbox(nginx: Nginx, mounts: list[str], *, bounding: str = "") -> None:
+def start_in_sandbox(
+    nginx: Nginx, mounts: list[str], *, bounding: str = "", namespaces: tuple[str, ...] = ()
+) -> None:
     """Start nginx in a mount namespace of its own, as systemd does for a sandboxed unit."""
     drop = ["setpriv", f"--bounding-set={bounding}"] if bounding else []
     script = " && ".join([*mounts, 'exec "$@"'])
-    command = ["unshare", "--mount", "sh", "-c", script, "sh", *drop, nginx.binary]
+    command = ["unshare", "--mount", *namespaces, "sh", "-c", script, "sh", *drop, nginx.binary]
     done = subprocess.run(
         [*command, "-c", str(nginx.config)], capture_output=True, text=True, check=False
     )
@@ -91,6 +93,16 @@ def test_a_worker_that_is_root_has_what_its_capabilities_allow(
     world = WorkerWorld(place / "tree", 100 + len(bounding))
     port = serve(nginx, world, user="root")
     start_in_sandbox(nginx, [], bounding=bounding)
+
+    assert {} == differing(nginx, world, port)
+
+
+def test_a_root_that_is_no_other_user_overrides_the_modes_of_its_own_files_alone(
+    place: Path, nginx: Nginx
+) -> None:
+    world = WorkerWorld(place / "tree", 107)
+    port = serve(nginx, world, user="root")
+    start_in_sandbox(nginx, [], namespaces=("--user", "--map-root-user"))
 
     assert {} == differing(nginx, world, port)
 

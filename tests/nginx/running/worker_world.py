@@ -120,8 +120,48 @@ CAPABILITIES = (
 )
 
 
+IDENTITIES = (
+    *((), (), (), ("SupplementaryGroups=games",)),
+    ("User=www-data",),
+    ("User=www-data", "Group=games"),
+    ("User=www-data", "SupplementaryGroups=games"),
+    ("User=games",),
+    ("User=www-data", "AmbientCapabilities=CAP_DAC_READ_SEARCH"),
+    ("User=www-data", "PrivateUsers=yes"),
+    ("User=www-data", "PrivateUsers=yes", "AmbientCapabilities=CAP_DAC_READ_SEARCH"),
+    ("User=games", "PrivateUsers=yes", "AmbientCapabilities=CAP_DAC_OVERRIDE"),
+    ("DynamicUser=yes",),
+    ("DynamicUser=yes", "SupplementaryGroups=www-data games"),
+)
+"""Who the processes are: nginx started as root gives its workers other groups than its unit."""
+RUN = "/run/hardened"
+MAIN = f"""
+user www-data;
+worker_processes 2;
+pid {RUN}/nginx.pid;
+error_log {RUN}/error.log;
+events {{ worker_connections 64; }}
+http {{
+    include /etc/nginx/mime.types;
+    access_log off;
+    client_body_temp_path {RUN}/body;
+    proxy_temp_path {RUN}/proxy;
+    fastcgi_temp_path {RUN}/fastcgi;
+    uwsgi_temp_path {RUN}/uwsgi;
+    scgi_temp_path {RUN}/scgi;
+    include /etc/nginx/conf.d/tree.conf;
+}}
+"""
+"""Of an nginx that any user can start: what it writes lies in the unit's own RuntimeDirectory=."""
+SERVICE = (
+    f"RuntimeDirectory={RUN.removeprefix('/run/')}",
+    f"PIDFile={RUN}/nginx.pid",
+    f"ReadWritePaths={RUN}",
+)
+
+
 def hardenings(top: Path, seed: int) -> list[str]:
-    """Lines of a unit's [Service] section that change what its processes see."""
+    """Lines of a unit's [Service] section that change what its processes see, and who they are."""
     chance = random.Random(seed + 3)
     kinds = [
         f"ProtectHome={chance.choice(['yes', 'read-only', 'tmpfs'])}",
@@ -131,14 +171,39 @@ def hardenings(top: Path, seed: int) -> list[str]:
         f"InaccessiblePaths=-{top.parent}",
         f"TemporaryFileSystem={top}/deep",
         f"TemporaryFileSystem={top}/deep:ro,mode=0700",
+        f"TemporaryFileSystem={top.parent}:ro\nBindReadOnlyPaths=-{top}",
         f"BindPaths=-{top}/sub:{top}/deep",
         f"BindReadOnlyPaths=-{top}/deep:{top}/sub",
+        f"BindReadOnlyPaths=-{top}/sub/a:{top}/b.css",
         f"ReadOnlyPaths=-{top}",
+        f"NoExecPaths=-{top}",
         "PrivateTmp=yes",
+        "PrivateMounts=yes",
         "NoNewPrivileges=yes",
         "PrivateDevices=yes",
         "ProtectKernelTunables=yes",
+        "ProtectControlGroups=yes",
+        "ProtectProc=invisible",
+        "ProtectProc=ptraceable\nProcSubset=pid",
+        "RestrictSUIDSGID=yes\nLockPersonality=yes\nRestrictNamespaces=yes",
+        "SystemCallFilter=@system-service",
         f"CapabilityBoundingSet={chance.choice(CAPABILITIES)}",
     ]
-    writable = "ReadWritePaths=/var/log/nginx /var/lib/nginx /run"
-    return [*chance.sample(kinds, chance.randint(1, 3)), writable]
+    identity = chance.choice(IDENTITIES)
+    root = another_root(top, chance) if chance.random() < 0.2 else []
+    return [*SERVICE, *identity, *root, *chance.sample(kinds, chance.randint(1, 3))]
+
+
+def another_root(top: Path, chance: random.Random) -> list[str]:
+    """A root of the unit's own, with the system in it, and the tree, a part of it, or neither."""
+    root = Path("/opt/root")
+    for name in ("usr", "etc", "var", "run", "tmp", "proc", "sys", "dev"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if not (root / name).is_symlink():
+            (root / name).symlink_to(f"usr/{name}")
+    shown = chance.choice([f"{top}", f"{top.parent}", f"{top}/sub:{top}", "/srv"])
+    return [
+        *(f"RootDirectory={root}", "MountAPIVFS=yes"),
+        *("BindReadOnlyPaths=/usr /etc /var", f"BindReadOnlyPaths=-{shown}"),
+    ]
