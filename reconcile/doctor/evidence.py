@@ -6,8 +6,9 @@ from stat import filemode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reconcile.filesystem.access_check import AccessStep, AccessWalk
     from reconcile.filesystem.access_walk import AccessStep, AccessWalk
-    from reconcile.nginx.model.config_tree import Directive
+    from reconcile.nginx.model.config_tree import ConfigTree, Directive
     from reconcile.system.accounts import Accounts
 
 _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
@@ -16,6 +17,12 @@ _KINDS = {"directory": "d", "file": "-", "symlink": "l", "other": "?"}
 def directive_evidence(directive: Directive) -> str:
     """A directive with its file and line: `/etc/nginx/x.conf:7: alias /srv/static/;`."""
     return f"{directive.place}: {directive.name} {directive.args[0]};"
+
+
+def directive_text(tree: ConfigTree, directive: Directive) -> str:
+    """A directive or a whole block as its file has it, on one line."""
+    data = tree.files[directive.file].data[directive.start : directive.end]
+    return " ".join(data.decode("utf-8", "replace").split())
 
 
 def namei(walk: AccessWalk, accounts: Accounts) -> tuple[str, ...]:

@@ -11,7 +11,10 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.request_builder import build_request
 from reconcile.doctor.rule import RuleResult, caused, error
+from reconcile.nginx.model.config_tree import Directive
+from reconcile.nginx.model.latin1 import to_raw
 from reconcile.nginx.model.listen import Listen
+from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.content import ADMITTING
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.uri import escaped
@@ -95,6 +98,31 @@ def _forbidden_link(inspection: HostInspection, mapping: LocationMapping, name: 
     return f"disable_symlinks ({written[0].place}) forbids a link on the way, {path} has one"
 
 
+def _unlinked(inspection: HostInspection, mapping: LocationMapping) -> str:
+    """The edit that serves a folder without the link that leads to it, where links are denied."""
+    real = inspection.real_path(mapping.path)
+    is_denied = mapping.scope.argument("disable_symlinks", "off") != "off"
+    return mapping.edit_to(real) if is_denied and real != mapping.path else ""
+
+
+def _rewrites(
+    inspection: HostInspection, mapping: LocationMapping, uri: str, listen: Listen
+) -> list[Directive]:
+    """What turns the path of this request into another one."""
+    host = mapping.host or inspection.nginx.requests.visitor_host(mapping.server, listen)
+    route = inspection.nginx.predict(build_request(uri, listen, host))
+    if route.path in ("", mapping.prefix + sample_file(inspection, mapping.path)):
+        return []
+    levels = mapping.scope.outward()
+    every = (one for level in levels for one in level.own.get("rewrite", ()))
+    return [one for one in every if _is_matched(one, uri)]
+
+
+def _is_matched(rewrite: Directive, uri: str) -> bool:
+    pattern = pcre.compiled(to_raw(rewrite.args[0]))
+    return pattern is not None and pattern.search(to_raw(uri)) is not None
+
+
 def _wrong_answer(
     inspection: HostInspection,
     mapping: LocationMapping,
@@ -104,6 +132,9 @@ def _wrong_answer(
     answer: HttpAnswer,
 ) -> RuleResult:
     cause = _CAUSES.get(answer.status, "the app answered, not nginx" if answer.status else "")
+    rewrites = _rewrites(inspection, mapping, uri, listen) if answer.status else []
+    if rewrites:
+        cause = f"{rewrites[0].name} (at {rewrites[0].place}) changes its path first"
     cause = _forbidden_link(inspection, mapping, name) or cause
     result = f"no answer ({answer.detail})" if answer.error else f"{answer.status}"
     found = error(
@@ -111,7 +142,12 @@ def _wrong_answer(
         f"{mapping.path}/{name} exists",
         f"GET {uri}, Host: {mapping.server.names[0]}, to {listen.address}: {result}",
         mapping.evidence,
-        fix="See the other findings for this location first, then check its path: namei -l"
+        *(f"{one.place}: {' '.join((one.name, *one.args))};" for one in rewrites),
+        fix=f"{rewrites[0].place}: narrow this rewrite so that it leaves {mapping.prefix} alone,"
+        " then reload nginx."
+        if rewrites
+        else _unlinked(inspection, mapping)
+        or "See the other findings for this location first, then check its path: namei -l"
         f" {mapping.path}/{name}",
     )
     denied = denial_cause(inspection, f"{mapping.path}/{name}") if answer.status == 403 else ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from shlex import quote
 from typing import Literal
 
 from reconcile.doctor.config_view import Declaration, DeclaredLocation
@@ -70,6 +71,19 @@ class LocationMapping:
     def evidence(self) -> str:
         """The directive as the configuration has it, with its file and line."""
         return directive_evidence(self.directive)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether the directive stands outside of the location, and holds for others too."""
+        return self.directive not in self.scope.own.get(self.directive.name, ())
+
+    def edit_to(self, folder: str) -> str:
+        """The edit by which this location alone serves `folder` from then on."""
+        alias = f"alias {quote(folder.rstrip('/') + '/' * self.prefix.endswith('/'))};"
+        if self.is_inherited:
+            return f"{self.scope.directive.place}: add {alias} then reload nginx."
+        what = alias if self.is_alias else f"replace root with {alias}"
+        return f"{self.place}: {what} then reload nginx."
 
     @property
     def is_managed(self) -> bool:
@@ -179,12 +193,12 @@ def _root_directive(scope: Scope) -> Directive | None:
 
 
 def _inherited_root(scope: Scope) -> list[Directive]:
-    """The root of the server, if the location can only serve files."""
+    """The root of the server or of the http block, if the location can only serve files."""
     if scope.name == "/" or "try_files" in scope.own:
         return []
     level = scope.nearest("root", "alias")
-    named = level is not None and "root" in level.own and level.directive.name == "server"
-    return level.own["root"] if level is not None and named else []
+    is_general = level is not None and level.directive.name in ("server", "http")
+    return level.own.get("root", []) if level is not None and is_general else []
 
 
 def _declared_location(

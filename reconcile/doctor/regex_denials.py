@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconcile.doctor.evidence import directive_text
+
 if TYPE_CHECKING:
     from reconcile.nginx.model.scope import Scope
     from reconcile.nginx.routing.servers import Server
@@ -15,7 +17,8 @@ DENIAL = r"location ~ /\.(?!well-known/) { return 404; }"
 def regex_denials(server: Server) -> list[str]:
     """The server's regex locations that deny, as text: what replaces them must open nothing."""
     locations = server.scope.locations
-    return [_directive_text(one) for one in locations if one.is_regex and denies(one)]
+    denying = (one for one in locations if one.is_regex and denies(one))
+    return [directive_text(one.tree, one.directive) for one in denying]
 
 
 def denies(scope: Scope) -> bool:
@@ -23,9 +26,3 @@ def denies(scope: Scope) -> bool:
     statuses = (directive.args[0] for directive in scope.own.get("return", ()))
     forbids = any(directive.args == ("all",) for directive in scope.own.get("deny", ()))
     return forbids or any(status[:1] == "4" for status in statuses)
-
-
-def _directive_text(scope: Scope) -> str:
-    directive = scope.directive
-    data = scope.tree.files[directive.file].data[directive.start : directive.end]
-    return " ".join(data.decode("utf-8", "replace").split())

@@ -17,6 +17,8 @@ from reconcile.system.sockets import connects, listening_at
 if TYPE_CHECKING:
     from reconcile.doctor.inspection import HostInspection
 
+USUAL_FOLDERS = ("static", "app/static", "src/static")
+
 
 @dataclass(frozen=True)
 class UpstreamApp:
@@ -37,6 +39,15 @@ def find_apps(inspection: HostInspection) -> tuple[UpstreamApp, ...]:
                 servers = dict.fromkeys((*known.servers, proxy.server))
                 found[app.unit.name] = replace(known, servers=tuple(servers))
     return tuple(found.values())
+
+
+def static_folders(inspection: HostInspection, app: UpstreamApp) -> Iterator[str]:
+    """The usual folders of static files that exist in the app's directory."""
+    for usual in USUAL_FOLDERS:
+        folder = f"{app.unit.working_directory}/{usual}"
+        found = folder.startswith("/") and inspection.host.files.stat(folder, follow=True)
+        if found and found.kind == "directory":
+            yield folder
 
 
 def accepts_connections(target: str) -> bool:

@@ -61,6 +61,33 @@ MEMBERS = {
         "location /docs/ { deny all; } location /old/ { rewrite ^ /new/ redirect; }",
         "location /docs/ of a.test has no root",
     ),
+    "a regex without a root": Member(
+        "alias-target",
+        r"location ~* \.(css|js)$ { expires 1d; }",
+        r"location ~* (favicon\.ico|robots\.txt)$ { access_log off; log_not_found off; }"
+        r" location ~ /\.ht { deny all; } location ~ \.css$ { root {root}; expires 1d; }",
+        r"location ~* \.(css|js)$ of a.test has no root: nginx looks for everything",
+    ),
+    "a denial of what pages load": Member(
+        "route-shadowed",
+        STATIC.replace("MORE", "") + r"location ~* \.(css|map)$ { deny all; }",
+        STATIC.replace("MORE", "")
+        + r"location ~* \.map$ { deny all; } location ~ ^/static/a { return 404; }"
+        r" location ~* \.css$ { allow 10.0.0.0/8; deny all; }",
+        r"location ~* \.(css|map)$ takes 1 kind of files from location /static/",
+    ),
+    "a root inside of the location": Member(
+        "route-shadowed",
+        r"location /static/ { root {root}; location ~ \.css$ { root {root}/static; } }",
+        r"location /static/ { root {root}; location ~ \.css$ { expires 1d; } }",
+        r"location ~ \.css$ takes 1 kind of files from location /static/",
+    ),
+    "a folder in other letters": Member(
+        "alias-target",
+        "location /static/ { alias {root}/Static/; }",
+        STATIC.replace("MORE", ""),
+        "{root}/Static, served by location /static/ of a.test, does not exist; {root}/static does.",
+    ),
     "a path that is joined to a name": Member(
         "lost-prefix",
         "location /api/ { proxy_pass http://127.0.0.1:1/v1; }",

@@ -81,6 +81,38 @@ HOSTS = {
     "alias-target: a missing folder": site("location /x/ { alias /srv/shop/x/; }"),
     "alias-slash: an alias": site(f"location /static/ {{ alias /srv/shop/static; }}\n{HIDDEN}"),
     "root-doubling: a root": site(f"location /static/ {{ root /srv/shop/static; }}\n{HIDDEN}"),
+    "alias-target: a path with a typo": site(
+        f"location /static/ {{ alias /srv/shop/statics/; }}\n{HIDDEN}"
+    ),
+    "alias-target: a path without its first slash": site(
+        f"location /static/ {{ alias srv/shop/static/; }}\n{HIDDEN}"
+    ),
+    "alias-target: a file": site(
+        f"location /static/ {{ alias /srv/shop/static/css/app.css; }}\n{HIDDEN}"
+    ),
+    "alias-target: a regex without a root": site(r"location ~* \.css$ { expires 1d; }"),
+    "root-doubling: the root of a server": site(
+        f"root /srv/shop/static; location /static/ {{ expires 1d; }} {HIDDEN}"
+    ),
+    "root-doubling: the root of all servers": with_http(
+        "root /srv/shop/static;", site(f"location /static/ {{ expires 1d; }} {HIDDEN}")
+    ),
+    "root-doubling: of a regex": site(
+        rf"{HIDDEN} location ~* \.css$ {{ root /srv/shop/static; }}",
+        "later curl -s -o /dev/null -H 'Host: shop.example' http://127.0.0.1/static/css/app.css",
+    ),
+    "route-shadowed: by a regex inside of it": site(
+        rf"location /static/ {{ root /srv/shop; location ~ \.css$ {{ root /srv/shop/static; }} }}"
+        f" {HIDDEN}"
+    ),
+    "greedy-regex: files of the app": site(
+        rf"root /srv/site; {HIDDEN} location ~* \.(css|js)$ {{ expires 1d; }}",
+        "static /srv/shop/media/static",
+    ),
+    "probe-static: a folder behind a link": site(
+        served("disable_symlinks on;"),
+        "mv /srv/shop/static /srv/shop/2024; ln -s 2024 /srv/shop/static",
+    ),
     "traversal-leak: without slashes": site(
         f"location /static {{ alias /srv/shop/static; }}\n{HIDDEN}", "echo k >/srv/shop/static.zip"
     ),

@@ -15,7 +15,10 @@ from reconcile.nginx.routing.servers import Server
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
     """Yield an error for each alias that lacks the trailing slash of its location."""
     for mapping in inspection.mappings:
-        if mapping.is_alias and mapping.prefix.endswith("/") and not mapping.folder.endswith("/"):
+        lacks_slash = mapping.prefix.endswith("/") and not mapping.folder.endswith("/")
+        found = inspection.host.files.stat(mapping.path, follow=True) if lacks_slash else None
+        is_file = found is not None and found.kind == "file"
+        if mapping.is_alias and lacks_slash and not is_file:
             yield error(
                 f"The alias of {mapping} has no trailing slash: every file returns 404.",
                 f"{mapping.place}: alias {mapping.folder};",

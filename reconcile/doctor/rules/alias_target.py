@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from posixpath import dirname, normpath
+from difflib import get_close_matches
+from posixpath import basename, dirname, normpath
 from shlex import quote
 
 from reconcile.doctor.config_view import DeclaredLocation
@@ -15,6 +16,7 @@ from reconcile.doctor.location_mapping import (
     all_locations,
     is_managed_server,
 )
+from reconcile.doctor.lost_requests import pass_on_edit
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
@@ -77,7 +79,7 @@ def _not_a_folder(mapping: LocationMapping) -> RuleResult:
     return error(
         f"{mapping.path}, served by {mapping}, is not a directory.",
         mapping.evidence,
-        fix=f"{mapping.place}: use a directory.",
+        fix=mapping.edit_to(dirname(mapping.path)),
     )
 
 
@@ -99,6 +101,12 @@ def _absent(inspection: HostInspection, mapping: LocationMapping) -> RuleResult:
             mapping.evidence,
             fix=f"Point the link at the folder that has the files: ln -sfn FOLDER {quote(top)}",
         )
+    elif declared is None and (near := _meant_folder(inspection, mapping, top)):
+        found = error(
+            f"{what}; {near} does.",
+            mapping.evidence,
+            fix=mapping.edit_to(near),
+        )
     else:
         found = error(
             f"{what}.",
@@ -107,6 +115,27 @@ def _absent(inspection: HostInspection, mapping: LocationMapping) -> RuleResult:
             apply_fixes=declared is not None and declared.dir.rstrip("/") == mapping.path,
         )
     return caused(found, f"missing {top}")
+
+
+def _meant_folder(inspection: HostInspection, mapping: LocationMapping, top: str) -> str:
+    """An existing folder of nearly the same path; "" where there is none."""
+    files, rest = inspection.host.files, mapping.path.removeprefix(top)
+    if not mapping.directive.args[0].startswith(("/", "$")) and mapping.is_alias:
+        # Without its first slash a path is one below nginx's own folder.
+        candidates = ["/" + mapping.directive.args[0].rstrip("/")]
+    else:
+        parent, name = dirname(top), basename(top)
+        walk = inspection.access(parent, inspection.host.accounts.current)
+        names = files.listdir(parent) if walk.can_read else []
+        folded = [one for one in names if one.casefold() == name.casefold()]
+        near = folded or get_close_matches(name, names, n=3, cutoff=0.8)
+        candidates = [f"{parent.rstrip('/')}/{one}{rest}" for one in near]
+    served = {one.path for one in inspection.mappings if one.server == mapping.server}
+    for path in candidates:
+        found = files.stat(path, follow=True)
+        if found is not None and found.kind == "directory" and path not in served:
+            return path
+    return ""
 
 
 def _first_missing(inspection: HostInspection, path: str) -> str:
@@ -184,8 +213,12 @@ def _without_root(inspection: HostInspection, server: Server) -> Iterator[RuleRe
     for scope in all_locations(server):
         prefix = from_raw(scope.name)
         is_of_files = scope.modifier in ("", "^~") and prefix.endswith("/") and prefix != "/"
+        is_of_files = is_of_files or (scope.is_regex and bool(scope.own.keys() - _LOGGING))
         is_other = scope.handler or _OTHERS & scope.own.keys() or scope.nearest("root", "alias")
-        path = folder + prefix.rstrip("/")
+        path = folder if scope.is_regex else folder + prefix.rstrip("/")
+        if scope.is_regex and not is_other and is_of_files:
+            yield _regex_without_root(inspection, server, scope, path)
+            continue
         if is_of_files and not is_other and inspection.host.files.stat(path) is None:
             yield error(
                 f"{scope} of {server.names[0]} has no root: nginx looks in {path}, which does not"
@@ -197,6 +230,21 @@ def _without_root(inspection: HostInspection, server: Server) -> Iterator[RuleRe
             )
 
 
+def _regex_without_root(
+    inspection: HostInspection, server: Server, scope: Scope, folder: str
+) -> RuleResult:
+    add = f"{scope.directive.place}: add the root of its files, then reload nginx. A location"
+    found = error(
+        f"{scope} of {server.names[0]} has no root: nginx looks for everything that it takes in"
+        f" {folder}.",
+        f"{scope.directive.place}: {scope}",
+        *map(directive_evidence, _roots_beside(server)),
+        fix=pass_on_edit(inspection, server, scope) or f"{add} inherits none from another one.",
+    )
+    return caused(found, f"no files in {scope.directive.place}")
+
+
+_LOGGING = {"access_log", "log_not_found"}
 _OTHERS = {"return", "rewrite", "try_files", "internal", "location", "if", "error_page", "deny"}
 
 

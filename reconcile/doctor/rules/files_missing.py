@@ -9,12 +9,11 @@ from reconcile.doctor.app_introspection.app_facts import AppFacts
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
-from reconcile.doctor.upstream_apps import UpstreamApp
+from reconcile.doctor.upstream_apps import static_folders
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 from reconcile.wording import counted, first_few
 
-USUAL_FOLDERS = ("static", "app/static", "src/static")
 _ANY_PERMISSIONS = PermissionPolicy(0, 0, 0o644, 0o755)
 
 
@@ -42,15 +41,6 @@ def _source_folder(inspection: HostInspection, mapping: LocationMapping) -> str:
         for folder in static_folders(inspection, app)
     )
     return next((one for one in folders if not inspection.is_same(one, mapping.path)), "")
-
-
-def static_folders(inspection: HostInspection, app: UpstreamApp) -> Iterator[str]:
-    """The usual folders of static files that exist in the app's directory."""
-    for usual in USUAL_FOLDERS:
-        folder = f"{app.unit.working_directory}/{usual}"
-        found = folder.startswith("/") and inspection.host.files.stat(folder, follow=True)
-        if found and found.kind == "directory":
-            yield folder
 
 
 def _is_app_static(facts: AppFacts, mapping: LocationMapping) -> bool:

@@ -8,7 +8,8 @@ from functools import partial
 
 from reconcile.doctor.app_introspection.app_facts import AppFacts
 from reconcile.doctor.inspection import HostInspection
-from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
+from reconcile.doctor.lost_requests import pass_on_edit, requests_lost_to
+from reconcile.doctor.rule import Rule, RuleResult, caused, check_each, error, note
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.route import Route
@@ -29,6 +30,12 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 def _check_server(inspection: HostInspection, server: Server) -> Iterator[RuleResult]:
+    lost: dict[Scope, list[str]] = {}
+    for request in requests_lost_to(inspection, server):
+        if request.scope.is_regex:
+            lost.setdefault(request.scope, []).append(request.uri)
+    for scope, uris in lost.items():
+        yield _lost(inspection, server, scope, uris)
     facts = inspection.app_facts(server)
     if facts:
         yield from _taken_routes(inspection, server, facts)
@@ -87,6 +94,16 @@ def _taker(route: Route) -> Scope | None:
     return scope if is_loose else None
 
 
+def _lost(inspection: HostInspection, server: Server, scope: Scope, uris: list[str]) -> RuleResult:
+    found = error(
+        f"{scope} of {server.names[0]} takes {counted(len(uris), 'file')} of the app.",
+        f"{scope.directive.place}: nginx looks for them on the disk, and does not find them",
+        *(f"GET {uri}: 404; the app itself answers 200" for uri in uris[:_MAX_LISTED]),
+        fix=pass_on_edit(inspection, server, scope) or _fix(scope),
+    )
+    return caused(found, f"no files in {scope.directive.place}")
+
+
 def _taken(server: Server, scope: Scope, uris: list[str]) -> RuleResult:
     return error(
         f"{scope} of {server.names[0]} takes {counted(len(uris), 'URL')} of the app.",
@@ -122,6 +139,6 @@ RULE = Rule(
         "A regex without ^ matches anywhere in the path, so pages of the app are answered from "
         "the disk, mostly with 404. Begin it with ^, or move it into the location of the files."
     ),
-    reads=("app", "configuration", "files"),
+    reads=("app", "configuration", "files", "logs", "requests"),
     check=check,
 )

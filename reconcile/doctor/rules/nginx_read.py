@@ -10,15 +10,17 @@ from reconcile.doctor.evidence import namei
 from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
-from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note
-from reconcile.filesystem.access_check import EXECUTE, READ, allows
+from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note, warning
+from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
 from reconcile.filesystem.access_walk import AccessWalk
 from reconcile.filesystem.grant import can_set_acls, grant_commands
 from reconcile.filesystem.inventory import Inventory
 from reconcile.filesystem.path import is_inside
+from reconcile.nginx.routing.uri import escaped
 from reconcile.system.accounts import Account
 from reconcile.wording import counted, first_few
 
+MOST_LINKS = 200
 FEW = 5
 """Files that a fix names one by one."""
 
@@ -29,7 +31,8 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
         if is_explained(inspection, mapping):
             continue
         walk = inspection.access(mapping.path, inspection.nginx.worker)
-        if walk.blocked is not None or (walk.last is not None and not walk.last.passable):
+        last = walk.last if walk.last and walk.last.stat.kind == "directory" else None
+        if walk.blocked is not None or (last is not None and not last.passable):
             yield _denied_folder(inspection, mapping, walk)
         elif walk.complete and mapping.role != "other":
             yield from _check_contents(inspection, mapping)
@@ -66,10 +69,71 @@ def _check_contents(inspection: HostInspection, mapping: LocationMapping) -> Ite
             apply_fixes=_is_fixed_by_apply(inspection, mapping, found, denied),
         )
         yield caused(found_error, f"files in {mapping.path}")
+    yield from _check_links(inspection, mapping, found)
     for folder in found.unreadable:
         yield Inconclusive(f"{found.root}/{folder}", "this user cannot list it")
     if not found.complete:
         yield note(f"Only the first {MAX_ITEMS} files in {mapping.path} were examined.")
+
+
+def _check_links(
+    inspection: HostInspection, mapping: LocationMapping, found: Inventory
+) -> Iterator[RuleResult]:
+    """Links that lead nowhere, where nginx may not go, and those that disable_symlinks forbids."""
+    links = [one.path for one in found.of_kind("symlink") if not one.is_hidden][:MOST_LINKS]
+    kinds = {name: inspection.nginx.disk.kind(f"{mapping.path}/{name}") for name in links}
+    if void := [name for name in links if kinds[name] == "missing"]:
+        yield warning(
+            f"{counted(len(void), 'link')} in {mapping.path} lead to nothing (404).",
+            *_targets(inspection, mapping, void),
+            fix=f"Create what they lead to, or remove them: find {quote(mapping.path)} -xtype l",
+        )
+    if closed := [name for name in links if kinds[name] in ("denied", "unreadable")]:
+        yield _closed_targets(inspection, mapping, closed)
+    open_ones = (name for name in links if kinds[name] == "file")
+    if refused := [name for name in open_ones if _is_refused(inspection, mapping, name)]:
+        written = mapping.scope.inherited("disable_symlinks")[-1]
+        yield error(
+            f"disable_symlinks denies visitors {counted(len(refused), 'link')} in {mapping.path}.",
+            f"{written.place}: disable_symlinks {' '.join(written.args)};",
+            *_targets(inspection, mapping, refused),
+            fix="Replace the links by what they lead to (cp -rL), or, with if_not_owner, give each"
+            " link the owner of its target: chown -h OWNER LINK",
+        )
+
+
+def _closed_targets(
+    inspection: HostInspection, mapping: LocationMapping, names: Sequence[str]
+) -> RuleResult:
+    """What lies elsewhere may be closed on purpose: no command opens it."""
+    worker = inspection.nginx.worker
+    walk = inspection.access(f"{mapping.path}/{names[0]}", worker)
+    return warning(
+        f"nginx ({worker.name}) cannot read what {counted(len(names), 'link')} in {mapping.path}"
+        " lead to (403).",
+        *_targets(inspection, mapping, names),
+        *namei(walk, inspection.host.accounts),
+        fix=f"If visitors may have them, put copies into {mapping.path} in place of the links"
+        " (collectstatic without --link, cp -rL); else remove the links.",
+    )
+
+
+def _targets(
+    inspection: HostInspection, mapping: LocationMapping, names: Sequence[str]
+) -> list[str]:
+    paths = [f"{mapping.path}/{name}" for name in names[:FEW]]
+    return [f"{path} -> {inspection.host.files.readlink(path)}" for path in paths]
+
+
+def _is_refused(inspection: HostInspection, mapping: LocationMapping, name: str) -> bool:
+    if mapping.scope.argument("disable_symlinks", "off") == "off":
+        return False
+    if mapping.is_internal or not mapping.prefix.endswith("/"):
+        return False
+    route = inspection.nginx.try_route(mapping.server, mapping.prefix + escaped(name))
+    at = route.location if route else None
+    is_own = at is not None and at.directive == mapping.scope.directive
+    return bool(is_own and route and route.answer.kind == "error")
 
 
 def _contents_fix(worker: Account, folder: str, denied: Sequence[str]) -> str:

@@ -10,10 +10,18 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.regex_denials import denies, regex_denials
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error, note
+from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing.route import Route
 from reconcile.wording import counted
 
 USUAL = {"static": (".css", ".js", ".png", ".svg"), "media": (".jpg", ".png", ".txt")}
+ASSETS = frozenset(
+    [
+        *(".css", ".js", ".mjs", ".wasm", ".woff", ".woff2", ".ttf"),
+        *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif", ".ico"),
+    ]
+)
+"""Endings of what pages load."""
 _NAME = "reconcile-canary"
 
 
@@ -29,7 +37,7 @@ def _check_location(inspection: HostInspection, mapping: LocationMapping) -> Ite
         (name, route)
         for name in _sample_names(inspection, mapping)
         if (route := inspection.nginx.route_to_file(mapping, name))
-        and _is_shadowed(route, mapping, name)
+        and _is_shadowed(inspection, mapping, name, route)
     ]
     if shadowed:
         is_lost = any(_is_lost(inspection, mapping, name, route) for name, route in shadowed)
@@ -45,23 +53,52 @@ def _sample_names(inspection: HostInspection, mapping: LocationMapping) -> list[
     return [*real.values(), *usual]
 
 
-def _is_shadowed(route: Route, mapping: LocationMapping, name: str) -> bool:
+def _is_shadowed(
+    inspection: HostInspection, mapping: LocationMapping, name: str, route: Route
+) -> bool:
     if route.answer.kind == "file" and route.answer.path == mapping.folder + name:
         return False
     actual = route.hops[0].scope if route.hops else None
-    own = mapping.scope.directive
-    is_nested = actual is not None and any(scope.directive == own for scope in actual.outward())
-    # A denial is intended (`location ~ /\. { deny all; }`), and so is a longer prefix.
-    if actual is None or not actual.is_regex or denies(actual):
+    # A longer prefix is intended.
+    if actual is None or not actual.is_regex:
         return False
-    return not is_nested and route.answer.kind != "return"
+    if denies(actual):
+        return _denies_assets(inspection, mapping, name, actual)
+    if _is_nested(actual, mapping):
+        has_folder = bool({"root", "alias"} & actual.own.keys())
+        return has_folder and route.answer.kind == "error" and _has(inspection, mapping, name)
+    return route.answer.kind != "return"
+
+
+def _is_nested(actual: Scope, mapping: LocationMapping) -> bool:
+    return any(scope.directive == mapping.scope.directive for scope in actual.outward())
+
+
+def _has(inspection: HostInspection, mapping: LocationMapping, name: str) -> bool:
+    return inspection.nginx.disk.kind(mapping.folder + name) == "file"
+
+
+def _denies_assets(
+    inspection: HostInspection, mapping: LocationMapping, name: str, actual: Scope
+) -> bool:
+    """Whether a regex denies an ending that pages load, in the folder of their files.
+
+    Any other denial is intended: `location ~ /\\. { deny all; }`.
+    """
+    ending = splitext(name)[1].lower()
+    is_of_page = mapping.role == "static" and ending in ASSETS and "allow" not in actual.own
+    if not is_of_page or not _has(inspection, mapping, name):
+        return False
+    # A part of the folder may be closed; its endings may not.
+    any_name = inspection.nginx.route_to_file(mapping, _NAME + ending)
+    return bool(any_name and any_name.hops and any_name.hops[0].scope == actual)
 
 
 def _is_lost(inspection: HostInspection, mapping: LocationMapping, name: str, route: Route) -> bool:
     """Whether the location has the file, and visitors get none."""
     disk, answer = inspection.nginx.disk, route.answer
-    is_own = disk.kind(mapping.folder + name) == "file"
-    return is_own and not (answer.kind == "file" and disk.kind(answer.path or "") == "file")
+    is_file = answer.kind == "file" and disk.kind(answer.path or "") == "file"
+    return _has(inspection, mapping, name) and not is_file
 
 
 def _shadowed_location(
@@ -70,17 +107,29 @@ def _shadowed_location(
     severity: Callable[..., RuleResult],
 ) -> RuleResult:
     name, route = shadowed[0]
-    denials = "".join(f"{one} " for one in regex_denials(mapping.server))
     actual, answer = route.hops[0], route.answer
     result = f"passed to {answer.target}" if answer.kind == "pass" else answer.path or answer.kind
     return severity(
         f"{actual.scope} takes {counted(len(shadowed), 'kind')} of files from {mapping}.",
         f"{mapping.prefix}{name} -> {actual.scope} ({actual.place}): {actual.why}; {result}",
-        f"expected: {mapping.folder}{name} ({mapping.place})",
-        fix=f"{mapping.scope.directive.place}: location ^~ {mapping.prefix}"
-        f" {{ {denials}… }}, then reload nginx.",
+        f"expected: {mapping.folder}{name}",
+        mapping.evidence,
+        fix=_fix(mapping, actual.scope, [name for name, _ in shadowed]),
         apply_fixes=mapping.is_restored_by_apply and mapping.scope.modifier != "^~",
     )
+
+
+def _fix(mapping: LocationMapping, actual: Scope, names: list[str]) -> str:
+    if denies(actual):
+        endings = " ".join(dict.fromkeys(splitext(name)[1] for name in names))
+        return f"{actual.directive.place}: take {endings} out of the regex; then reload nginx."
+    if _is_nested(actual, mapping):
+        own = [*actual.own.get("alias", []), *actual.own.get("root", [])][0]
+        around = f"{mapping.directive.name} {mapping.directive.args[0]}"
+        return f"{own.place}: remove {own.name}: the location then inherits {around}."
+    denials = "".join(f"{one} " for one in regex_denials(mapping.server))
+    place = mapping.scope.directive.place
+    return f"{place}: location ^~ {mapping.prefix} {{ {denials}… }}, then reload nginx."
 
 
 RULE = Rule(

@@ -11,8 +11,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.request_tracing import RequestTrace, TracedRequest, trace_requests
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, check_each, error, note, warning
-from reconcile.doctor.rules.files_missing import static_folders
-from reconcile.doctor.upstream_apps import UpstreamApp
+from reconcile.doctor.upstream_apps import UpstreamApp, static_folders
 from reconcile.nginx.routing.route import Route
 from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped

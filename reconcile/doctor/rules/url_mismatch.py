@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from reconcile.doctor.app_introspection.app_urls import mismatches
-from reconcile.doctor.front_page_links import linked_files
-from reconcile.doctor.http_requests import reachable_listens, send_request, tcp_listens
+from reconcile.doctor.http_requests import send_request, tcp_listens
 from reconcile.doctor.inspection import HostInspection
+from reconcile.doctor.lost_requests import links_of_front_page
 from reconcile.doctor.rule import Rule, RuleResult, check_each, error
 from reconcile.nginx.routing.servers import Server
 from reconcile.wording import counted
-
-MAX_LINKS = 20
 
 
 def check(inspection: HostInspection) -> Iterator[RuleResult]:
@@ -38,17 +36,8 @@ def _check_server(inspection: HostInspection, server: Server) -> Iterator[RuleRe
         )
 
 
-def _links(inspection: HostInspection, server: Server) -> list[str]:
-    """The files of this server that its start page loads."""
-    for listen in reachable_listens(inspection, server)[:1]:
-        page = send_request(inspection, server, listen, "/")
-        host = inspection.nginx.requests.visitor_host(server, listen)
-        return linked_files(page.body, "/", host)[:MAX_LINKS] if page.status == 200 else []
-    return []
-
-
 def _broken_links(inspection: HostInspection, server: Server) -> Iterator[tuple[str, int]]:
-    for link in _links(inspection, server):
+    for link in links_of_front_page(inspection, server):
         answer = send_request(inspection, server, tcp_listens(server)[0], link)
         if answer.error:
             # A server that hangs once would hang for each link.
