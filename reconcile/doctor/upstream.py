@@ -50,7 +50,8 @@ def _groups(tree: ConfigTree) -> Iterator[tuple[str, tuple[str, ...]]]:
         for group in named(tree.children(http), "upstream"):
             members = named(tree.children(group), "server")
             if group.args:
-                yield group.args[0], tuple(d.args[0] for d in members if d.args)
+                used = (one for one in members if one.args and "down" not in one.args)
+                yield group.args[0], tuple(one.args[0] for one in used)
 
 
 def _targets(directive: Directive, groups: dict[str, tuple[str, ...]]) -> Iterator[str]:

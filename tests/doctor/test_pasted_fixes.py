@@ -113,6 +113,16 @@ HOSTS = {
         served("disable_symlinks on;"),
         "mv /srv/shop/static /srv/shop/2024; ln -s 2024 /srv/shop/static",
     ),
+    "dotfile-exposure: in the root of all servers": with_http(
+        "root /srv/shop;", site("location /static/ { try_files $uri =404; }")
+    ),
+    "files-missing: a folder too high": site(
+        f"location /static/ {{ alias /srv/shop/media/; }}\n{HIDDEN}",
+        "static /srv/shop/media/static",
+    ),
+    "socket-chain: TLS to plain HTTP": site(
+        f"location /api/ {{ proxy_pass https://127.0.0.1:8000; }}\n{HIDDEN}"
+    ),
     "traversal-leak: without slashes": site(
         f"location /static {{ alias /srv/shop/static; }}\n{HIDDEN}", "echo k >/srv/shop/static.zip"
     ),

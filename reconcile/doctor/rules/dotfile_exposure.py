@@ -27,8 +27,8 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 def _check_root(inspection: HostInspection, server: Server) -> Iterator[RuleResult]:
-    """The root of a server whose location / serves files without a root of its own."""
-    roots = server.scope.own.get("root", ())
+    """The root of a server, or of all, whose location / serves files without one of its own."""
+    roots = server.scope.inherited("root")
     mapped = {one.path for one in inspection.mappings if one.server is server}
     for root in roots:
         folder = root.args[0].rstrip("/") or "/"

@@ -10,6 +10,7 @@ from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, warning
 from reconcile.doctor.upstream_apps import static_folders
+from reconcile.filesystem.path import is_inside
 from reconcile.filesystem.permissions import PermissionPolicy
 from reconcile.filesystem.sync.sync_diff import SyncDiff, SyncRequest
 from reconcile.wording import counted, first_few
@@ -68,6 +69,9 @@ def _differences(mapping: LocationMapping, source: str, diff: SyncDiff) -> Itera
     changed = [copy.path for copy in diff.copies if not copy.is_new]
     is_declared = mapping.declared is not None and mapping.declared.source == source
     copy_all = f"cp -r {quote(source + '/.')} {quote(mapping.path + '/')}"
+    if source != mapping.path and is_inside(source, mapping.path):
+        # The folder above was mapped in its place.
+        copy_all = mapping.edit_to(source)
     fix = "reconcile apply" if is_declared else copy_all
     if missing:
         yield error(

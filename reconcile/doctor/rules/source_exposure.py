@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain, islice
 
 from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.inspection import HostInspection
@@ -64,7 +65,8 @@ def _folders(inspection: HostInspection, server: Server) -> list[tuple[str, str]
 
 
 def _levels(server: Server) -> Iterator[Scope]:
-    return server.scope.inward()
+    """The server, the locations in it and the levels around it."""
+    return chain(server.scope.inward(), islice(server.scope.outward(), 1, None))
 
 
 def _roots(server: Server, folder: str) -> list[Directive]:
