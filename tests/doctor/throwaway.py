@@ -107,7 +107,7 @@ def diagnose_hosts(hosts: dict[str, str], fixed_rules: Iterable[str] = ()) -> di
         input=json.dumps(hosts),
         stdout=subprocess.PIPE,
         text=True,
-        timeout=300,
+        timeout=900,
         check=True,
     )
     return dict(json.loads(done.stdout))
