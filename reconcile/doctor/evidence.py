@@ -6,7 +6,6 @@ from stat import filemode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconcile.filesystem.access_check import AccessStep, AccessWalk
     from reconcile.filesystem.access_walk import AccessStep, AccessWalk
     from reconcile.nginx.model.config_tree import ConfigTree, Directive
     from reconcile.system.accounts import Accounts

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.single_rule import found
+from tests.support.needs_root import needs_root
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root gives links away"),
-]
+pytestmark = [pytest.mark.process, needs_root("gives links away")]
 SITE = "server { listen 80; server_name a.test; location /static/ { alias {root}/static/; MORE } }"
 OWNERS = "disable_symlinks if_not_owner;"
 

@@ -11,7 +11,7 @@ from reconcile.doctor.host_readings import MAX_ITEMS
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Inconclusive, Rule, RuleResult, caused, error, note, warning
-from reconcile.filesystem.access_check import EXECUTE, READ, AccessWalk, allows
+from reconcile.filesystem.access_check import EXECUTE, READ, allows
 from reconcile.filesystem.access_walk import AccessWalk
 from reconcile.filesystem.grant import can_set_acls, grant_commands
 from reconcile.filesystem.inventory import Inventory
