@@ -215,6 +215,25 @@ def test_a_rollback_over_an_irreversible_step_warns_of_it(host: DebianHost) -> N
     assert "6" == served(host)
 
 
+@pytest.mark.nightly
+def test_an_environment_file_that_the_app_cannot_start_with_is_never_noticed(
+    host: DebianHost,
+) -> None:
+    file = "/etc/myapp/app.env"
+    yaml = YAML.format(step=STEP, probe="").replace(
+        "workers: 2", f"workers: 2, environment_file: {file}"
+    )
+    host.write(file, "MODE=one\n")
+    host.write("/etc/reconcile/reconcile.yaml", yaml)
+    apply(host)
+
+    with visited(host):
+        host.write(file, "PYTHONHOME=/nowhere\n")
+        assert "fails the check before its start" in apply(host, 3)
+        host.write(file, "MODE=two\n")
+        apply(host)
+
+
 @pytest.mark.parametrize("after_s", [2.5, pytest.param(1.5, marks=pytest.mark.nightly)])
 def test_a_killed_apply_is_finished_by_the_next_one(host: DebianHost, after_s: float) -> None:
     lay_source(host, f"killed-{after_s}")
