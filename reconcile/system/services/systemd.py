@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -103,12 +104,12 @@ class Systemd:
         """Run its ExecStartPre in a unit of its own, which has its sandbox."""
         status = self.status(unit)
         files, name = self._host.files, check_name(unit)
-        dropins = (files.read(path).decode() for path in status.dropins)
-        text = check_text(files.read(status.fragment_path).decode(), dropins)
+        dropins = (os.fsdecode(files.read(path)) for path in status.dropins)
+        text = check_text(os.fsdecode(files.read(status.fragment_path)), dropins)
         if not text:
             return
         path = f"{RUNTIME_FOLDER}/{name}"
-        files.write(path, text.encode(), uid=0, gid=0, mode=0o644)
+        files.write(path, os.fsencode(text), uid=0, gid=0, mode=0o644)
         try:
             self.daemon_reload()
             self._job("start", name)
