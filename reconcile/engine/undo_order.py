@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from reconcile.engine.digest import canonical
 from reconcile.filesystem.undo import Stage, Undo, coalesced, to_json
@@ -10,14 +10,23 @@ from reconcile.filesystem.undo import Stage, Undo, coalesced, to_json
 
 def undo_order(undos: Sequence[Undo]) -> Iterator[Undo]:
     """In reverse; what reads restored files later: units, what was stopped, at last nginx."""
-    for part in reversed([*_between_switches(undos)]):
+    parts = [*_between_switches(undos)]
+    for number, part in reversed([*enumerate(parts)]):
+        # A unit whose file was written before the switch is restored with that file, and once.
+        later = _units([undo for one in parts[:number] for undo in one])
         stages: dict[Stage, list[Undo]] = {stage: [] for stage in Stage}
         for undo in coalesced(part):
-            stages[undo.stage].append(undo)
+            if undo.subject not in later:
+                stages[undo.stage].append(undo)
         yield from reversed(stages[Stage.IN_TURN])
         yield from _distinct(stages[Stage.UNITS])
         yield from reversed(stages[Stage.STARTS])
     yield from _distinct([undo for undo in coalesced(undos) if undo.stage == Stage.NGINX])
+
+
+def _units(undos: Iterable[Undo]) -> set[Hashable]:
+    units = (undo for undo in undos if undo.stage == Stage.UNITS and undo.affects)
+    return {undo.subject for undo in units if undo.subject is not None}
 
 
 def _between_switches(undos: Iterable[Undo]) -> Iterator[list[Undo]]:

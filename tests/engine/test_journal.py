@@ -74,6 +74,29 @@ class Stopped(Recorded):
 
 @undo_record
 @dataclass(frozen=True)
+class Rewritten(Recorded):
+    """A unit file that was written while the unit ran: it is restarted from the restored one."""
+
+    op: ClassVar[str] = "files.rewritten"
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.UNITS
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        return self.op, self.word
+
+    @property
+    def affects(self) -> str:
+        return self.word
+
+    def merge_with(self, later: Undo) -> Rewritten:
+        return self
+
+
+@undo_record
+@dataclass(frozen=True)
 class Switched(Recorded):
     op: ClassVar[str] = "files.switched"
     is_switch: ClassVar[bool] = True
@@ -141,6 +164,19 @@ def test_what_a_switch_leads_back_to_is_started_before_and_what_it_led_to_stoppe
 
     expected = ["unit of old", "file", "start old", "switch", "stop new", "reload"]
     assert expected == Recorded.undone
+
+
+def test_a_worker_that_a_switch_restarted_is_restarted_once_its_own_file_is_restored(
+    host: Host,
+) -> None:
+    undos = (
+        *(Recorded("its file"), Rewritten("worker"), Switched("switch")),
+        *(Rewritten("worker"), Rewritten("old"), Reloaded("reload")),
+    )
+
+    roll_back(a_journal(host, *undos), host, ENTRY)
+
+    assert ["old", "switch", "its file", "worker", "reload"] == Recorded.undone
 
 
 def test_a_journal_that_was_never_begun_is_dropped(host: Host) -> None:
