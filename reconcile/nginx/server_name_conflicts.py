@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconcile.nginx.model.config_tree import ConfigTree, Directive, named
-from reconcile.nginx.model.listen import Address, Listen
+from reconcile.nginx.model.listen import Address, listens_in
 from reconcile.nginx.render.site_config import is_managed
 
 
@@ -44,7 +44,6 @@ def _claims(tree: ConfigTree) -> Iterator[tuple[str, Address, Directive]]:
     for server in tree.servers:
         inside = list(tree.children(server))
         names = [name.lower() for d in named(inside, "server_name") for name in d.args] or [""]
-        listens = [listen for d in named(inside, "listen") for listen in Listen.parse(d)]
-        for listen in listens or [Listen.implied()]:
+        for listen in listens_in([*named(inside, "listen")]):
             for name in dict.fromkeys(names):
                 yield name, listen.address, server

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -130,4 +130,15 @@ def listens_of(tree: ConfigTree) -> Iterator[Listen]:
     """Yield every listen of every server in an http block, in nginx's order."""
     for server in tree.servers:
         written = named(tree.children(server), "listen")
-        yield from [one for d in written for one in Listen.parse(d)] or [Listen.implied()]
+        yield from listens_in([*written])
+
+
+def listens_in(written: Sequence[Directive]) -> tuple[Listen, ...]:
+    """The addresses of one server by its `listen` directives; without any, the implied one.
+
+    Those of QUIC are left out: HTTP/3 comes over UDP, and takes no connections.
+    """
+    if not written:
+        return (Listen.implied(),)
+    by_tcp = (one for one in written if "quic" not in one.args)
+    return tuple(listen for one in by_tcp for listen in Listen.parse(one))

@@ -18,7 +18,14 @@ PASSES = frozenset(
 """Directives that hand the request to another server."""
 
 HANDLERS = PASSES | frozenset(
-    ["stub_status", "empty_gif", "flv", "mp4", "echo", "perl", "content_by_lua_block"]
+    [
+        *("stub_status", "empty_gif", "flv", "mp4", "hls", "echo", "perl", "js_content"),
+        *("content_by_lua", "content_by_lua_block", "content_by_lua_file"),
+        *("redis_pass", "redis2_pass", "memc_pass", "postgres_pass", "drizzle_pass", "upload_pass"),
+        *("nchan_pubsub", "nchan_publisher", "nchan_subscriber", "nchan_stub_status"),
+        *("push_stream_publisher", "push_stream_subscriber", "push_stream_websocket"),
+        *("rtmp_stat", "rtmp_control", "vod", "vhost_traffic_status_display"),
+    ]
 )
 """Directives that answer instead of the disk."""
 

@@ -179,6 +179,14 @@ def check_model(context: RequestContext) -> None:
             raise Indeterminate(f"{name} decides")
 
 
-ADMITTING = ("auth_request", "auth_jwt", "access_by_lua_block", "access_by_lua_file")
+ADMITTING = (
+    *("auth_request", "auth_jwt", "auth_pam", "auth_ldap", "auth_gss", "auth_digest"),
+    *("access_by_lua", "access_by_lua_block", "access_by_lua_file"),
+)
 """What decides who is let in."""
-_OPAQUE = (*ADMITTING, "rewrite_by_lua_block", "rewrite_by_lua_file", "random_index")
+_OPAQUE = (
+    *ADMITTING,
+    *("rewrite_by_lua", "rewrite_by_lua_block", "rewrite_by_lua_file"),
+    *("server_rewrite_by_lua_block", "server_rewrite_by_lua_file"),
+    *("random_index", "passenger_enabled"),
+)

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from itertools import chain
 
 from reconcile.nginx.model.config_tree import ConfigTree, named
 from reconcile.nginx.model.latin1 import to_raw
-from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen
+from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen, listens_in
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.routing import pcre
 from reconcile.nginx.routing.indeterminate import Indeterminate
@@ -24,8 +23,7 @@ class Server:
         self.scope = scope
         named = scope.own.get("server_name", ())
         self.names = tuple(name for directive in named for name in directive.args) or ("",)
-        written = scope.own.get("listen", ())
-        self.listens = tuple(chain.from_iterable(map(Listen.parse, written))) or (Listen.implied(),)
+        self.listens = listens_in(scope.own.get("listen", ()))
         self._locations: LocationTable | None = None
 
     @property
