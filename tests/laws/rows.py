@@ -38,6 +38,8 @@ CONFIGURED = {
     "service": "web.service",
 }
 
+KEPT = {"@/www/static": {"owner": "assets"}}
+
 ROWS: dict[str, list[Step]] = {
     "a link in nginx's tree that leads nowhere": [
         step(paths={"@/nginx/conf.d/own.conf": {"link": "@/etc/none.conf"}})
@@ -74,6 +76,24 @@ ROWS: dict[str, list[Step]] = {
                 files={"role": "static", "dir": "@/www/shop", "source": "@/www/static"},
             )
         ),
+    ],
+    "a source of which the same plan removes a copy": [
+        step(
+            paths=KEPT,
+            sites=site(static={"role": "static", "dir": "@/www/static/css", "source": "@/src"}),
+        ),
+        step(
+            paths=KEPT,
+            sites=site(
+                files={
+                    "role": "static",
+                    "dir": "@/www/shop",
+                    "source": "@/www/static",
+                    "prune": True,
+                },
+            ),
+        ),
+        step(),
     ],
     "a folder of a copy that gets another owner and a file of its own": [
         step(
