@@ -160,6 +160,8 @@ def _state(command: str, code: int, document: Mapping[str, Any] | None) -> State
 def _why_no_code(parts: Mapping[str, str]) -> str:
     if "install" in parts:
         return "reconcile could not be installed"
+    if "files" in parts:
+        return "its files did not all arrive, or its disk is full"
     if "refused" in parts:
         return (
             "the script did not run as root: allow passwordless sudo for the login, or log in as"

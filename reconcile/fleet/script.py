@@ -90,18 +90,15 @@ class Script:
         work = "\n".join(self._lines(installs))
         sudo = 'if [ "$(id -u)" = 0 ]; then as=; else as="sudo -n -H"; fi' * self.uses_sudo
         run = f"$as sh -c {quote(work)}" if self.uses_sudo else f"sh -c {quote(work)}"
-        # The exit code is a part of the answer; here it would only show whether it was 0. What is
-        # still sent is read: the controller would get an error of its connection otherwise.
-        ending = f"{{ printf '{HEADER}refused\\n'; cat >/dev/null; exit 0; }}"
-        return f"{_TRAPS}\n{sudo}\n{run} || {ending}"
+        return f"{_TRAPS}\n{sudo}\n{run} || {_ended_by('refused')}"
 
     def _lines(self, installs: bool) -> Iterable[str]:
         yield "umask 077; cd / || exit 1"
         # Only root enters it: whoever logged in could change the files otherwise.
         yield 'dir=$(mktemp -d "${TMPDIR:-/tmp}/reconcile-fleet.XXXXXXXXXX") || exit 1'
         yield f"trap 'rm -rf \"$dir\"' EXIT; {_TRAPS}"
-        yield 'base64 -d | tar --no-same-owner -x -f - -C "$dir" || exit 1'
-        yield f'[ -e "$dir"/{COMPLETE} ] || exit 1'
+        unpack = f'base64 -d | tar --no-same-owner -x -f - -C "$dir" && [ -e "$dir"/{COMPLETE} ]'
+        yield f"{unpack} || {_ended_by('files')}"
         yield f'program="$dir"/{PROGRAM}'
         if installs:
             yield f"mkdir -p -m 0755 {INSTALLED} && chmod 0755 {INSTALLED} || exit 1"
@@ -138,6 +135,15 @@ class Script:
     @property
     def _input(self) -> str:
         return ' -f - --files "$dir"/' + TAR if self.has_files else " -f -"
+
+
+def _ended_by(part: str) -> str:
+    """Commands that end the script with that part as its answer.
+
+    The exit code would only show whether it was 0. What is still sent is read: the controller would
+    get an error of its connection otherwise.
+    """
+    return f"{{ printf '{HEADER}{part}\\n'; cat >/dev/null; exit 0; }}"
 
 
 def _arguments(arguments: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ PLAN = json.dumps({"format_version": "1.4", "resource_changes": [{"address": "fi
         ("drift", {"code": "٣"}, "unknown"),
         ("drift", {"out": PLAN}, "unknown"),
         ("drift", {"refused": ""}, "unknown"),
+        ("drift", {"files": ""}, "unknown"),
     ],
 )
 def test_an_answer_is_what_it_shows_or_unknown(

@@ -63,7 +63,7 @@ def test_what_arrives_in_part_is_not_used_and_leaves_nothing(tmp_path: Path) -> 
             env={"PATH": os.environ["PATH"], "TMPDIR": f"{tmp_path}/tmp"},
             check=True,
         )
-        assert f"{HEADER}refused\n" == done.stdout.decode(), part
+        assert f"{HEADER}files\n" == done.stdout.decode(), part
 
     assert not (tmp_path / "asked").exists()
     assert [] == [*(tmp_path / "tmp").iterdir()]
