@@ -45,6 +45,27 @@ def test_what_others_put_beside_the_releases_stays(memory: str) -> None:
         assert (beside / "shared/upload.jpg").exists()
 
 
+def test_a_release_of_another_tool_stays_although_it_was_in_use(memory: str) -> None:
+    with a_box(memory) as box:
+        theirs = Path(box.path(RELEASES), "20240101120000")
+        theirs.mkdir(parents=True)
+        Path(box.path(f"{INTO}/current")).symlink_to(theirs)
+
+        release(box, range(4))
+
+        assert theirs.is_dir()
+
+
+def test_releases_of_before_they_were_recorded_go_too(memory: str) -> None:
+    with a_box(memory) as box:
+        release(box, range(2))
+        os.unlink(box.path("state/releases/a.made"))
+
+        release(box, range(2, 5))
+
+        assert 2 == len(os.listdir(box.path(RELEASES)))
+
+
 def test_a_release_to_which_uploads_lead_is_not_removed(memory: str) -> None:
     with a_box(memory) as box:
         release(box, range(1))

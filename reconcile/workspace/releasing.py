@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reconcile.config.context import CompileContext
+from reconcile.config.site.release_id import ID_LENGTH
 from reconcile.engine.apply_report import Event
 from reconcile.engine.data_protection import protected_folders
 from reconcile.engine.protection_record import protected_on
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from reconcile.verify.failures_before import FailuresBefore
     from reconcile.workspace import Workspace
 
+_ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
 MIN_KEPT = 2
 """The release in use, and the last good one."""
 
@@ -107,7 +110,7 @@ def _prune(host: Host, release: Release) -> None:
     kept = [*filter(None, [in_use]), *before][: max(release.keep, MIN_KEPT)]
     there = host.files.release_names(release.folder)
     # What others have put there is no release of ours, whatever it is called.
-    made = {*_read_names(host, _made_record(release)), *used}.intersection(there)
+    made = _made(host, release, used).intersection(there)
     for name in made.difference(kept):
         # What cannot be removed now is removed by a later apply.
         with suppress(ReconcileError):
@@ -116,6 +119,13 @@ def _prune(host: Host, release: Release) -> None:
             made.remove(name)
     _write_names(host, _used_record(release), kept)
     _write_names(host, _made_record(release), made)
+
+
+def _made(host: Host, release: Release, used: Iterable[str]) -> set[str]:
+    if host.state.read(_made_record(release)) is None:
+        # An earlier version kept no record of them. Those of other tools have other names.
+        return {name for name in used if _ID.fullmatch(name)}
+    return {*_read_names(host, _made_record(release))}
 
 
 def _read_names(host: Host, record: str) -> list[str]:
