@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache, partial
 from itertools import islice
+from posixpath import basename, dirname, join
 from typing import TYPE_CHECKING
 
 from reconcile.engine.journal import RESERVE_BYTES
@@ -41,8 +43,11 @@ def _obstacles(plan: Plan, world: PlannedHost) -> Iterator[HostError]:
     for change in plan.changes:
         for path in islice(_replaced(change), MOST_EXAMINED):
             yield from _only(known.replacing(_located(world, path, follow=False)))
-        for path in islice(_repermitted(change), MOST_EXAMINED):
-            yield from _only(known.setting_permissions(_located(world, path, follow=True)))
+        if change.subject.is_name_removed and _is_metadata_only(change):
+            path = _located(world, change.ref.name, follow=True)
+            yield from _only(known.setting_permissions(path))
+        for path in islice(_repermitted_below(change, world), MOST_EXAMINED):
+            yield from _only(known.setting_permissions(path))
     yield from _too_little_space(plan, world, is_recordable=full is None)
 
 
@@ -79,10 +84,11 @@ def _replaced(change: Change) -> Iterator[str]:
     yield from (change.before or change.subject).replaced_paths()
 
 
-def _repermitted(change: Change) -> Iterator[str]:
-    if change.subject.is_name_removed and _is_metadata_only(change):
-        yield change.ref.name
-    yield from (change.before or change.subject).repermitted_paths()
+def _repermitted_below(change: Change, world: PlannedHost) -> Iterator[str]:
+    """Each where it is; none is a link, so that their folders alone have to be located."""
+    locate = cache(partial(_located, world, follow=True))
+    for path in (change.before or change.subject).repermitted_paths():
+        yield join(locate(dirname(path)), basename(path))
 
 
 def _is_metadata_only(change: Change) -> bool:

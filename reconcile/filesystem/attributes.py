@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from reconcile.filesystem.inode import Ownership
 
@@ -95,6 +96,7 @@ def change_owner_and_mode(
         os.chmod(path, wanted.mode)
 
 
+@lru_cache
 def mode_for_both(before: Ownership, after: Ownership) -> int:
     """The mode during a change of owner: it holds for the old owner and group, and the new ones."""
     return after.mode if can_set_mode_first(before, after) else _common_mode(before, after)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
@@ -38,7 +38,14 @@ class PermissionPolicy:
 
     def ownership(self, is_directory: bool) -> Ownership:
         """The owner and mode of a directory or a file."""
-        return Ownership(self.uid, self.gid, self.mode(is_directory))
+        return self._ownerships[is_directory]
+
+    @cached_property
+    def _ownerships(self) -> tuple[Ownership, Ownership]:
+        return (
+            Ownership(self.uid, self.gid, self.file_mode),
+            Ownership(self.uid, self.gid, self.directory_mode),
+        )
 
 
 Attributes = tuple[tuple[str, str], ...]
