@@ -135,7 +135,7 @@ def _place_of(host: Host, server_name: str) -> str:
     except ReconcileError:
         # Without nginx, or without the right to read its configuration, nothing is known.
         return ""
-    for directive in tree.walk():
+    for directive in tree.written():
         if directive.name == "server_name" and server_name.lower() in map(
             str.lower, directive.args
         ):

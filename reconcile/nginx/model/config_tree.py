@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import NamedTuple
 
 from reconcile.dataclass import dataclass
@@ -95,19 +94,17 @@ class ConfigTree:
             else:
                 yield directive
 
-    def walk(self, outer: Directive | None = None) -> Iterator[Directive]:
-        """Every directive inside `outer` (None: of the configuration), nested ones included."""
-        return iter(self._nested(outer) if outer else self._all)
-
-    @cached_property
-    def _all(self) -> tuple[Directive, ...]:
-        return tuple(self._nested(None))
-
-    def _nested(self, outer: Directive | None) -> Iterator[Directive]:
-        for directive in self.children(outer) if outer else self.directives:
+    def walk(self, outer: Directive) -> Iterator[Directive]:
+        """Every directive inside `outer`, nested ones included, in nginx's order."""
+        for directive in self.children(outer):
             yield directive
             if directive.block is not None:
-                yield from self._nested(directive)
+                yield from self.walk(directive)
+
+    def written(self) -> Iterator[Directive]:
+        """Every directive of each file, once however often it is included."""
+        for file in self.files.values():
+            yield from _written(file.directives)
 
     @property
     def servers(self) -> Iterator[Directive]:
@@ -127,6 +124,13 @@ class ConfigTree:
     def contents(self) -> dict[str, bytes]:
         """The bytes of every file that was read."""
         return {path: file.data for path, file in self.files.items()}
+
+
+def _written(directives: Iterable[Directive]) -> Iterator[Directive]:
+    for directive in directives:
+        yield directive
+        if directive.block is not None:
+            yield from _written(directive.block)
 
 
 def named(directives: Iterable[Directive], name: str) -> Iterator[Directive]:

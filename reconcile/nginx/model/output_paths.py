@@ -24,7 +24,7 @@ def output_paths(tree: ConfigTree | None, build: Build, build_text: str) -> froz
     `tree` is None for an unreadable configuration: only compiled-in paths are returned.
     Paths with variables are excluded: nginx opens them per request.
     """
-    named = map(output_path_of, tree.walk()) if tree else ()
+    named = map(output_path_of, tree.written()) if tree else ()
     words = [*_COMPILED.findall(build_text), *filter(None, named)]
     return frozenset(join(build.prefix, word) for word in words if not _NO_FILE.match(word))
 
