@@ -135,10 +135,8 @@ def _place_of(host: Host, server_name: str) -> str:
     except ReconcileError:
         # Without nginx, or without the right to read its configuration, nothing is known.
         return ""
-    for directive in tree.written():
-        if directive.name == "server_name" and server_name.lower() in map(
-            str.lower, directive.args
-        ):
+    for directive in tree.written("server_name"):
+        if server_name.lower() in map(str.lower, directive.args):
             return directive.place
     return ""
 

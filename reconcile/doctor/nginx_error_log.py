@@ -59,7 +59,7 @@ class ErrorLogLine(NamedTuple):
 
 def read_error_logs(tree: ConfigTree, main: str) -> tuple[ErrorLogLine, ...]:
     """The last lines of every error log of the configuration, oldest first within a log."""
-    named = (one.args[0] for one in tree.written() if one.name == "error_log" and one.args)
+    named = (one.args[0] for one in tree.written("error_log") if one.args)
     paths = dict.fromkeys([main, *named])
     return tuple(
         line

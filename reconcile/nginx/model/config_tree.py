@@ -101,10 +101,14 @@ class ConfigTree:
             if directive.block is not None:
                 yield from self.walk(directive)
 
-    def written(self) -> Iterator[Directive]:
-        """Every directive of each file, once however often it is included."""
+    def written(self, *names: str) -> Iterator[Directive]:
+        """The directives of these names, by default all, once however often they are included."""
+        words = [name.encode() for name in names]
         for file in self.files.values():
-            yield from _written(file.directives)
+            # Of a thousand files few name one.
+            if not words or any(word in file.data for word in words):
+                found = _written(file.directives)
+                yield from (one for one in found if not names or one.name in names)
 
     @property
     def servers(self) -> Iterator[Directive]:

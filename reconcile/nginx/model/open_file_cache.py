@@ -13,7 +13,7 @@ DIRECTIVE = "open_file_cache"
 
 def cached_folders(tree: ConfigTree, prefix: str = Build.prefix) -> frozenset[str]:
     """The roots and aliases below which open files are cached, without what variables add."""
-    if not any(one.name == DIRECTIVE and _is_on(one) for one in tree.written()):
+    if not any(map(_is_on, tree.written(DIRECTIVE))):
         return frozenset()
     return frozenset(
         join(prefix, folder)

@@ -35,7 +35,7 @@ def zone_conflict(loaded: ConfigTree, wanted: ConfigTree) -> str:
 
 def _zones(tree: ConfigTree) -> Iterator[tuple[Zone, str]]:
     """Each zone with what it is of: a key, or a path and its levels."""
-    for directive in tree.written():
+    for directive in tree.written(*_COUNTED, *_CACHED):
         if directive.name in _COUNTED and directive.args:
             yield from _zone(directive, "zone=", directive.args[0])
         elif directive.name in _CACHED and directive.args:
