@@ -21,6 +21,8 @@ Answer = TypeVar("Answer")
 _MASTER = "nginx: master process"
 _FORKING_S = 2.0
 """How long a process may take to become a master or a worker, which its title shows."""
+_STARVED_S = 15.0
+"""The same where it waits for a processor all the time."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -83,9 +85,9 @@ def is_nginx_master(pid: int) -> bool:
 
     def is_known() -> bool:
         """Whether it has its title, or is too old to get one."""
-        return command_line(pid).startswith(_MASTER) or not _is_young(pid)
+        return command_line(pid).startswith(_MASTER) or not _is_starting(pid)
 
-    wait_until(is_known, timeout_s=_FORKING_S)
+    wait_until(is_known, timeout_s=_STARVED_S)
     return command_line(pid).startswith(_MASTER)
 
 
@@ -96,7 +98,7 @@ def workers(master_pid: int, *, shutting_down: bool = False) -> tuple[int, ...]:
 
 def started_workers(master_pid: int) -> tuple[int, ...]:
     """Those that accept connections, once the ones that were just forked are at work."""
-    deadline = time.monotonic() + _FORKING_S
+    deadline = time.monotonic() + _STARVED_S
     titles = _titles(master_pid)
     while _is_forking(master_pid, titles) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -123,11 +125,18 @@ def _is_forking(master_pid: int, titles: dict[int, str]) -> bool:
     if not _workers_among(titles):
         copies.append(master_pid)
     # Later than this it has none for another reason, and a master below it is an upgraded one.
-    return any(map(_is_young, copies))
+    return any(map(_is_starting, copies))
 
 
-def _is_young(pid: int) -> bool:
-    return (started_at(pid) or 0) > time.time() - _FORKING_S
+def _is_starting(pid: int) -> bool:
+    """Whether it is young, or has not run for long enough to be anything else; idle ones sleep."""
+    return (started_at(pid) or 0) > time.time() - _FORKING_S or _is_runnable(pid)
+
+
+def _is_runnable(pid: int) -> bool:
+    """Whether it is an nginx that waits for a processor or a disk."""
+    fields = _stat_fields(pid)
+    return fields is not None and fields.state in "RD" and "nginx" in command_line(pid)
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float, every_s: float = 0.02) -> bool:

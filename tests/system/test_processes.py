@@ -213,6 +213,18 @@ def test_workers_are_awaited_where_nginx_has_just_forked_them(
     assert 1 == len(processes.started_workers(1))
 
 
+@pytest.mark.parametrize("readings", FORKING.values(), ids=FORKING)
+def test_workers_are_awaited_where_they_wait_for_a_processor(
+    monkeypatch: pytest.MonkeyPatch, readings: list[dict[int, str]]
+) -> None:
+    titles = iter(readings)
+    monkeypatch.setattr(processes, "_titles", lambda _: next(titles))
+    monkeypatch.setattr(processes, "started_at", lambda _: time.time() - 10)
+    monkeypatch.setattr(processes, "_is_runnable", lambda _: True)
+
+    assert 1 == len(processes.started_workers(1))
+
+
 @pytest.mark.parametrize("titles", [{}, {2: MASTER}, {2: MASTER, 3: WORKER}])
 def test_an_old_master_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, titles: dict[int, str]
@@ -220,5 +232,6 @@ def test_an_old_master_is_not_waited_for(
     readings = iter([titles])
     monkeypatch.setattr(processes, "_titles", lambda _: next(readings))
     monkeypatch.setattr(processes, "started_at", lambda _: time.time() - 60)
+    monkeypatch.setattr(processes, "_is_runnable", lambda _: False)
 
     assert list(titles.values()).count(WORKER) == len(processes.started_workers(1))
