@@ -172,6 +172,29 @@ def test_a_sandbox_hides_what_systemd_documents(
     assert is_hidden == bool(hidden_by(UnitView("nginx.service", setting), path))
 
 
+@pytest.mark.parametrize(
+    ("setting", "is_reported"),
+    [
+        ({"TemporaryFileSystem": "{top}"}, True),
+        ({"InaccessiblePaths": "-{top}"}, True),
+        ({"RootDirectory": "/srv/root"}, True),
+        ({"TemporaryFileSystem": "{top}", "BindPaths": "{top}/app.sock"}, False),
+        ({"ProtectSystem": "strict"}, False),
+    ],
+)
+def test_a_socket_that_nginx_does_not_have_is_reported(
+    tmp_path: Path, setting: dict[str, str], is_reported: bool
+) -> None:
+    http = "server { location / { proxy_pass http://unix:{root}/app.sock; } }"
+    set_here = {name: value.format(top=tmp_path) for name, value in setting.items()}
+    inspection = inspected(tmp_path, http, **set_here)
+
+    shared = [one.what for one in findings(inspection, "selinux-sandbox")]
+
+    expected = [f"nginx and the app do not share {tmp_path}/app.sock."] if is_reported else []
+    assert expected == shared
+
+
 def with_database(inspection: HostInspection, account: Account) -> None:
     """The account database has GROUP for this account."""
     current = replace(account, groups=account.groups | {GROUP})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.doctor.access_denials import check_denials
+from reconcile.doctor.denial_causes import hiding, nginx_unit
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.rule import Rule, RuleResult, error
 from reconcile.doctor.unit_sandbox import hiding_setting
@@ -19,16 +20,18 @@ def check(inspection: HostInspection) -> Iterator[RuleResult]:
 
 
 def _hidden_sockets(inspection: HostInspection) -> Iterator[RuleResult]:
-    """A socket in /tmp, where the app or nginx has a private one."""
-    nginx = inspection.units.get("nginx.service")
+    """A socket that the app makes, or nginx looks for, in a folder of its own."""
+    nginx = nginx_unit(inspection)
     for proxy in inspection.proxy_locations:
         for path in filter(None, map(socket_path, proxy.targets)):
             units = [app.unit for app in inspection.apps_behind(proxy.server)]
-            for unit in [*units, *([nginx] if nginx else [])]:
-                if why := hiding_setting(unit, path):
+            reasons = [(unit.name, hiding_setting(unit, path)) for unit in units]
+            reasons.append((nginx.name if nginx else "nginx", hiding(inspection, path)))
+            for name, why in reasons:
+                if why:
                     yield error(
                         f"nginx and the app do not share {path}.",
-                        f"{unit.name}: {why}",
+                        f"{name}: {why}",
                         proxy.evidence,
                         fix="Move the socket to /run (RuntimeDirectory= or a .socket unit).",
                     )
