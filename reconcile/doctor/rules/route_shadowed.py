@@ -59,8 +59,8 @@ def _is_shadowed(
     if route.answer.kind == "file" and route.answer.path == mapping.folder + name:
         return False
     actual = route.hops[0].scope if route.hops else None
-    # A longer prefix is intended.
-    if actual is None or not actual.is_regex:
+    # A longer prefix is intended; what the location itself misses, other rules report.
+    if actual is None or not actual.is_regex or actual.directive == mapping.scope.directive:
         return False
     if denies(actual):
         return _denies_assets(inspection, mapping, name, actual)
