@@ -164,6 +164,14 @@ def test_too_few_inodes_refuse_the_plan(image: Image, mounts: ExitStack) -> None
     assert f"df -i {image.root}/www" in error.fix
 
 
+def test_a_filesystem_without_a_limit_is_never_full(image: Image, mounts: ExitStack) -> None:
+    mounts.enter_context(disk(image.root / "www", "size=0"))
+    mounts.enter_context(disk(image.root / "state", "size=0"))
+    put(image, one=MB)
+
+    assert "applied" == image.apply(image.declare(shop=8001))
+
+
 def test_what_is_compressed_counts_for_nothing(image: Image, mounts: ExitStack) -> None:
     mounts.enter_context(disk(image.root / "www", "size=8m,nr_inodes=20"))
     # Too short to become smaller.

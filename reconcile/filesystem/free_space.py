@@ -2,7 +2,8 @@
 
 Nothing that is replaced or removed makes room: its inode is kept for a rollback. Counted is the
 least that the files can take, so that what fits is never refused. Source: statvfs(3); under a
-project quota it reports what is left of that.
+project quota it reports what is left of that, and without any limit (tmpfs with size=0, ramfs) no
+blocks at all.
 """
 
 from __future__ import annotations
@@ -108,9 +109,14 @@ def left_on(free: os.statvfs_result) -> tuple[int, int]:
     return free.f_bavail * free.f_frsize, free.f_favail
 
 
+def is_limited(free: os.statvfs_result) -> bool:
+    """Whether the filesystem reports how many bytes fit on it."""
+    return free.f_blocks > 0
+
+
 def _is_size_known(need: _Need) -> bool:
     mount = need.mount
-    if mount is None or mount.filesystem not in PLAIN:
+    if mount is None or mount.filesystem not in PLAIN or not is_limited(need.free):
         return False
     # On these, statvfs reports a project quota that does not hold for root.
     return not (mount.filesystem in EXT and "prjquota" in mount.super_options)

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from posixpath import dirname
 
-from reconcile.filesystem.free_space import left_on, nearest_directory
+from reconcile.filesystem.free_space import is_limited, left_on, nearest_directory
 from reconcile.filesystem.host_error import FIXES, REASONS, HostError
 from reconcile.filesystem.inode_flags import flag_error
 from reconcile.filesystem.mount import is_mounted_read_only, read_mounts
@@ -55,7 +55,8 @@ def _full(directory: str, size: int) -> HostError | None:
     with suppress(OSError):
         found = os.statvfs(directory)
         free_bytes, free_inodes = left_on(found)
-        if free_bytes < size or (found.f_files > 0 and free_inodes == 0):
+        is_small = is_limited(found) and free_bytes < size
+        if is_small or (found.f_files > 0 and free_inodes == 0):
             return _not_writable(directory, errno.ENOSPC)
     return None
 
