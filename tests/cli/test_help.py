@@ -20,10 +20,12 @@ NOT_COMMANDS = {
     *(
         "__init__",
         "app",
+        "apply_changes",
         "approval",
         "completion",
         "drift_actions",
         "error_boundary",
+        "json_lines",
         "log_output",
         "main",
         "next_step",
