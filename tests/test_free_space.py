@@ -237,6 +237,18 @@ def test_a_release_takes_what_its_source_holds(tmp_path: Path) -> None:
     assert (f"{tmp_path}/made/1", [NewFile(5000)]) == (new.directory, [*new.files])
 
 
+@pytest.mark.parametrize("there", [("1",), ("2", "3", "4")])
+def test_a_release_before_which_others_go_may_fit(tmp_path: Path, there: tuple[str, ...]) -> None:
+    (tmp_path / "src").mkdir()
+    for name in there:
+        (tmp_path / "made" / name).mkdir(parents=True)
+        (tmp_path / "made" / name / ".incomplete").touch()
+    folder = f"{tmp_path}/made"
+    release = Release(site="shop", id="1", folder=folder, source=f"{tmp_path}/src", keep=2)
+
+    assert release.new_files(Host(), None) is None
+
+
 def test_a_single_file_counts(image: Image, mounts: ExitStack) -> None:
     mounts.enter_context(disk(image.root / "etc", "size=1m"))
     (image.root / "big.pdf").write_bytes(bytes(2 * MB))

@@ -20,6 +20,7 @@ from reconcile.config.load import load_bytes
 from reconcile.engine.apply_report import Report
 from reconcile.engine.digest import digest
 from reconcile.engine.host_hold import new_hold, write_hold
+from reconcile.engine.selection import Selection
 from reconcile.errors import HoldInForce
 from reconcile.nginx.model.media_types import AddedTypes
 from reconcile.workspace import Workspace, kept_state
@@ -293,6 +294,17 @@ def test_an_apply_of_whatever_else_is_of_the_file_itself(
 
     assert applied_unchanged(image) is None
     assert before == image.site_file("shop").read_text()
+
+
+@pytest.mark.process
+def test_what_an_apply_of_one_site_leaves_is_of_the_file_itself(image: Image) -> None:
+    image.apply(image.declare(shop=8001, blog=8002))
+    file = image.root / "reconcile.yaml"
+    asks = "    probes: [{get: /new, expect: {status: 404}}]"
+    file.write_text(file.read_text() + asks)
+    image.apply(Workspace.open(str(file)), Selection(sites=("shop",)))
+
+    assert not isinstance(planned_from(image), KeptWorkspace)
 
 
 @pytest.mark.process

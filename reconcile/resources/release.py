@@ -157,11 +157,16 @@ class Release(Resource):
 
     def new_files(self, host: Host, before: Self | None) -> NewFiles | None:  # noqa: ARG002
         """The source, where it is still to be copied; what the steps write is not known."""
-        if self.is_built(host):
+        if self.is_built(host) or self._makes_room(host):
             return None
         listing = host.files.release_listing(self.source, self.excluded)
         sizes = (NewFile(file.signature.size) for file in listing.files)
         return NewFiles(self.path, sizes, is_recorded=False)
+
+    def _makes_room(self, host: Host) -> bool:
+        """Whether folders may go before it: that of a killed build, or those beyond `keep`."""
+        names = host.files.release_names(self.folder)
+        return self.id in names or len(names) > self.keep
 
     def preflight(self, host: Host, changes: Sequence[Change]) -> Sequence[str]:
         """Refuse a folder that others can exchange, as it is before any change. Errors: HostError.

@@ -204,7 +204,7 @@ def _apply_exact(
         verification.record_unchanged()
     # Also where nothing was to be done: another version of reconcile renders all of it anew.
     if report.result in ("applied", "no_changes"):
-        _keep_compiled(workspace, is_changed=has_consequences(report.plan))
+        _keep_compiled(workspace, report.plan)
         prune_releases(workspace)
     return report
 
@@ -233,10 +233,14 @@ def _why_unclear(plan: Plan) -> ReconcileError | None:
     return None
 
 
-def _keep_compiled(workspace: Workspace, *, is_changed: bool) -> None:
+def _keep_compiled(workspace: Workspace, plan: Plan) -> None:
+    is_changed = has_consequences(plan)
     # Without it the next plan takes longer, and that is all.
     with suppress(ReconcileError):
         workspace.renderings.keep(workspace.host.state)
+        if plan.partial:
+            # The probes of other sites are recorded by an apply of the whole file.
+            return
         # The apply has changed what the file means, such as which files nginx reads.
         current = workspace.refreshed() if is_changed else workspace
         keep_state(current, is_changed=is_changed)
