@@ -39,6 +39,17 @@ def merge(declared: Iterable[Declared]) -> tuple[dict[Ref, Declared], tuple[Conf
     return desired, (*conflicts, *_taken_names(desired))
 
 
+def contradictions(one: Declared, other: Declared) -> Iterator[Conflict]:
+    """What two declarations of one thing by different names contradict each other in."""
+    first, second = one.resource, other.resource
+    for name in _merge_fields(first, second)[1]:
+        if name not in first.metadata_fields:
+            known = _conflict(name, one, other)
+            value, contrary = known.values
+            values = (f"{value} as {first.name}", f"{contrary} as {second.name}")
+            yield replace(known, values=values)
+
+
 def _taken_names(desired: Mapping[Ref, Declared]) -> Iterator[Conflict]:
     """Each path that is declared as a file, and as another kind of thing, too."""
     first: dict[str, Declared] = {}

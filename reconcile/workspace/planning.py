@@ -23,6 +23,7 @@ from reconcile.engine.resource import Owner
 from reconcile.engine.safety_checks import with_errors, with_refusals
 from reconcile.engine.scopes import owned_elsewhere
 from reconcile.engine.selection import Selection, select
+from reconcile.engine.shared_places import with_place_conflicts
 from reconcile.engine.staleness import refuse_stale
 from reconcile.engine.write_obstacles import write_obstacles
 from reconcile.filesystem.place import Locator
@@ -81,6 +82,7 @@ def plan_changes(
     )
     # What another scope needs stays, and belongs to that from now on.
     plan = replace(plan, released=plan.released | elsewhere, hold=hold)
+    plan = with_place_conflicts(plan, world.files)
     guarded = guard_refusals(plan, rows, chosen, moves, workspace.state.entries)
     return with_errors(_with_refusals(_with_impact(workspace, plan), world), guarded)
 

@@ -471,4 +471,42 @@ ROWS: dict[str, list[Step]] = {
         step(selection=Selection(sites=(), targets=("directory:*",), excludes=())),
         step(paths={"@/www": {"owner": "uploads"}}),
     ],
+    "a directory of two owners, one of them by a link": [
+        step(
+            ("link", "etc/app", "www/media"),
+            paths={
+                "@/etc/app": {"owner": "assets"},
+                "@/www/media": {"owner": {"user": "daemon"}},
+            },
+        )
+    ],
+    "a directory of two owners, one of them by a bind mount": [
+        step(
+            ("bind", "www/media", "rel2/static"),
+            paths={
+                "@/rel2/static": {"owner": "assets"},
+                "@/www/media": {"owner": {"user": "daemon"}},
+            },
+        )
+    ],
+    "a directory and a file of two declarations, below a link": [
+        step(
+            ("link", "etc/app", "www"),
+            paths={
+                "@/etc/app/new": {"owner": "assets"},
+                "@/www/new": {"owner": {"user": "daemon"}},
+                "@/etc/app/media/a.txt": {"content": "one\n"},
+                "@/www/media/a.txt": {"content": "two\n"},
+            },
+        )
+    ],
+    "a directory of one owner by two names": [
+        step(
+            ("link", "etc/app", "www/media"),
+            paths={
+                "@/etc/app": {"owner": {"user": "daemon"}},
+                "@/www/media": {"owner": {"user": "daemon"}},
+            },
+        )
+    ],
 }
