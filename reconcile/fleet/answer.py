@@ -161,7 +161,7 @@ def _why_no_code(parts: Mapping[str, str]) -> str:
     if "install" in parts:
         return "reconcile could not be installed"
     if "files" in parts:
-        return "its files did not all arrive, or its disk is full"
+        return "its files did not all arrive, or its /tmp is full or read-only"
     if "refused" in parts:
         return (
             "the script did not run as root: allow passwordless sudo for the login, or log in as"

@@ -1,6 +1,7 @@
-"""What is run on a host: one script before its files are there, and one that does the work.
+"""What is run on a host: a script that does the work, and before it, where the fleet installs
+reconcile, one that asks what is installed.
 
-The second answers with a header line before each part of its output. All that it needs is in the
+Both answer with a header line before each part of their output. All that the first needs is in the
 files: no argument and no variable of the environment holds anything of the configuration.
 """
 
@@ -95,14 +96,15 @@ class Script:
     def _lines(self, installs: bool) -> Iterable[str]:
         yield "umask 077; cd / || exit 1"
         # Only root enters it: whoever logged in could change the files otherwise.
-        yield 'dir=$(mktemp -d "${TMPDIR:-/tmp}/reconcile-fleet.XXXXXXXXXX") || exit 1'
+        folder = 'dir=$(mktemp -d "${TMPDIR:-/tmp}/reconcile-fleet.XXXXXXXXXX")'
+        yield f"{folder} || {_ended_by('files')}"
         yield f"trap 'rm -rf \"$dir\"' EXIT; {_TRAPS}"
         unpack = f'base64 -d | tar --no-same-owner -x -f - -C "$dir" && [ -e "$dir"/{COMPLETE} ]'
         yield f"{unpack} || {_ended_by('files')}"
         yield f'program="$dir"/{PROGRAM}'
         if installs:
-            yield f"mkdir -p -m 0755 {INSTALLED} && chmod 0755 {INSTALLED} || exit 1"
-            yield f"{self.program.install} || {{ printf '{HEADER}install\\n'; exit 1; }}"
+            folder = f"mkdir -p -m 0755 {INSTALLED} && chmod 0755 {INSTALLED}"
+            yield f"{folder} && {self.program.install} || {_ended_by('install')}"
             yield f"printf '%s\\n' {quote(self.program.digest)} >{INSTALLED}/digest"
             yield f"chmod 0644 {INSTALLED}/digest"
         if self.asks_version:

@@ -67,3 +67,14 @@ def test_what_arrives_in_part_is_not_used_and_leaves_nothing(tmp_path: Path) -> 
 
     assert not (tmp_path / "asked").exists()
     assert [] == [*(tmp_path / "tmp").iterdir()]
+
+
+@pytest.mark.process
+def test_a_host_without_a_place_for_the_files_is_not_one_without_root(tmp_path: Path) -> None:
+    script = Script(InstalledProgram(("false",)), Call(()), False, 60, uses_sudo=False)
+    command = ["sh", "-c", script.text(installs=False)]
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": f"{tmp_path}/none"}
+
+    done = subprocess.run(command, input=bytes(9_000), capture_output=True, env=environment)
+
+    assert f"{HEADER}files\n" == done.stdout.decode()
