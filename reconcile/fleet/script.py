@@ -99,7 +99,9 @@ class Script:
         folder = 'dir=$(mktemp -d "${TMPDIR:-/tmp}/reconcile-fleet.XXXXXXXXXX")'
         yield f"{folder} || {_ended_by('files')}"
         yield f"trap 'rm -rf \"$dir\"' EXIT; {_TRAPS}"
-        unpack = f'base64 -d | tar --no-same-owner -x -f - -C "$dir" && [ -e "$dir"/{COMPLETE} ]'
+        # A tar of these has no times: what is installed has that of its arrival.
+        tar = 'tar --no-same-owner -m -x -f - -C "$dir"'
+        unpack = f'base64 -d | {tar} && [ -e "$dir"/{COMPLETE} ]'
         yield f"{unpack} || {_ended_by('files')}"
         yield f'program="$dir"/{PROGRAM}'
         if installs:
