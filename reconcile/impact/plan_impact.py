@@ -144,13 +144,14 @@ class _Impact:
         planned = planned_path_kinds(self.plan.changes, names, self.host, worker)
         before, after = self._routers
         bodies = PlannedBodies(self.plan.changes, self.host)
-        unchanged = self._unchanged_answers()
+        files = WorkerView(self.host, worker)
+        unchanged = self._unchanged_answers(files)
         samples = self._sample_requests(names)
         return response_changes(
             [one for one in samples if not unchanged.include(one)],
             ServedState(
                 before,
-                WorkerView(self.host, worker),
+                files,
                 bodies.now,
                 upstream_servers(self._config_test.nginx.tree),
             ),
@@ -162,13 +163,14 @@ class _Impact:
             ),
         )
 
-    def _unchanged_answers(self) -> UnchangedAnswers:
+    def _unchanged_answers(self, files: WorkerView) -> UnchangedAnswers:
         before, after = self._config_test.nginx.tree, self._after
         return UnchangedAnswers(
             *self._routers,
             TreeDifference(before, after),
             ServedPaths(before, self._config_test.nginx.build.prefix),
             ChangedPaths(frozenset(self._changed_paths())),
+            files,
         )
 
     def _changed_paths(self) -> Iterator[str]:

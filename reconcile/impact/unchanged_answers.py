@@ -5,7 +5,9 @@ Of a thousand sites a plan mostly changes one.
 
 from __future__ import annotations
 
+from reconcile.errors import ReconcileError
 from reconcile.impact.changed_paths import ChangedPaths
+from reconcile.impact.looked_up_paths import LookedUpPaths
 from reconcile.impact.response_diff import SampleRequest
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree_difference import TreeDifference
@@ -14,6 +16,7 @@ from reconcile.nginx.routing.request import Request
 from reconcile.nginx.routing.router import Router
 from reconcile.nginx.routing.served_paths import ServedPaths
 from reconcile.nginx.routing.servers import Server
+from reconcile.nginx.running.worker_view import WithAssumedFiles, WorkerView
 
 
 class UnchangedAnswers:
@@ -26,18 +29,39 @@ class UnchangedAnswers:
         difference: TreeDifference,
         served: ServedPaths,
         changed: ChangedPaths,
+        files: WorkerView,
     ) -> None:
         self._before, self._after = before, after
         self._difference, self._served, self._changed = difference, served, changed
+        self._files = files
+        self._touches: dict[str, bool] = {}
         self._has_same_server: dict[tuple[Address, str], bool] = {}
         self._same_servers: dict[tuple[Server, Server], bool] = {}
 
     def include(self, sample: SampleRequest) -> bool:
         """Whether the sample is surely answered as before, at each of its addresses."""
         try:
-            return all(map(self._is_answered_alike, sample.requests))
+            return all(map(self._is_answered_alike, sample.requests)) and not any(
+                map(self._may_change, self._looked_up(sample))
+            )
         except Indeterminate:
             return False
+
+    def _looked_up(self, sample: SampleRequest) -> set[str]:
+        """The paths on which the answers depend; links may lead out of the folders served."""
+        found = LookedUpPaths(WithAssumedFiles(self._files, sample.assumed_files))
+        for request in sample.requests:
+            self._before.route(request, found)
+        return found.paths
+
+    def _may_change(self, path: str) -> bool:
+        if path not in self._touches:
+            try:
+                self._touches[path] = self._changed.touch_way(self._files.walk(path))
+            except ReconcileError:
+                # What cannot be examined may lead anywhere.
+                self._touches[path] = True
+        return self._touches[path]
 
     def _is_answered_alike(self, request: Request) -> bool:
         key = request.address, request.host

@@ -114,3 +114,61 @@ def test_a_changed_file_is_noticed_by_each_way_to_it(applied: GuidesHost, left: 
     assert not left & noticed
     assert "GET http://third.example/static/a.css" in left
     assert "GET http://second.example/static/a.css" not in left
+
+
+LINKED = """
+version: 1
+host:
+  nginx: {config: ROOT/nginx/nginx.conf}
+  service_manager: none
+  state_dir: ROOT/state
+paths:
+  ROOT/passed: {owner: {user: root, group: root, dirs: "0755"}}
+  ROOT/mixed/note.html: {content: "x", owner: {user: root, group: root, files: "0644"}}
+sites:
+  linked:
+    server_names: [linked.example]
+    app: {upstream: "unix:/run/linked.sock"}
+    extra: "location = / { root ROOT/SERVED; try_files /page.html =404; }"
+"""
+LINKS = {
+    "passed/out": "plain",
+    "around": "passed/out",
+    "inside/page.html": "passed/out/page.html",
+    "into/page.html": "mixed/note.html",
+    "chain/page.html": "into/page.html",
+}
+CLOSED, UNREADABLE = ("0755", "0700"), ("0644", "0600")
+WAYS = {
+    "a folder behind a link in a changed folder": ("passed/out", CLOSED),
+    "a link to such a link": ("around", CLOSED),
+    "a file behind one": ("inside", CLOSED),
+    "a link to a changed file": ("into", UNREADABLE),
+    "a link to a link to it": ("chain", UNREADABLE),
+}
+
+
+@pytest.fixture(scope="module")
+def linked() -> Iterator[GuidesHost]:
+    """Folders that are linked to each other."""
+    with guides_host() as host:
+        host.write("plain/page.html", "x")
+        for name, target in LINKS.items():
+            (host.root / name).parent.mkdir(exist_ok=True)
+            (host.root / name).symlink_to(host.root / target)
+        yield host
+
+
+@pytest.mark.parametrize(("served", "change"), WAYS.values(), ids=WAYS)
+def test_a_change_is_noticed_through_every_link(
+    linked: GuidesHost, left: set[str], served: str, change: tuple[str, str]
+) -> None:
+    declared = LINKED.replace("SERVED", served)
+    linked.yaml = declared
+    linked.apply()
+    linked.yaml = declared.replace(*change)
+
+    noticed = {one.request.partition(" over ")[0] for one in linked.changes()}
+
+    assert "GET http://linked.example/" in noticed
+    assert not left & noticed

@@ -76,6 +76,10 @@ class WorkerView:
             self._known[path] = self._observe(path)
         return self._known[path]
 
+    def walk(self, path: str) -> AccessWalk:
+        """What the worker finds on the way to `path` today. Errors: HostError."""
+        return self._host.files.access(path, self._worker)
+
     def link_refusal(self, path: str, rule: LinkRule, start: int) -> LinkRefusal | None:
         """See `PathKinds.link_refusal`; without the plan's own links."""
         for end in _component_ends(path):
@@ -113,7 +117,7 @@ class WorkerView:
         if len(path.encode("utf-8", "surrogateescape")) >= _LONGEST_PATH:
             return "missing"
         try:
-            walk = self._host.files.access(path, self._worker)
+            walk = self.walk(path)
         except ReconcileError:
             return "unknown"
         kind = self._as_planned(walk, path) if self._planned else _on_disk(walk)

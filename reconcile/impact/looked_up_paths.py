@@ -1,0 +1,23 @@
+"""Which paths a request makes nginx look up."""
+
+from __future__ import annotations
+
+from reconcile.nginx.routing.request import FileKind, LinkRefusal, LinkRule, PathKinds
+
+
+class LookedUpPaths:
+    """Another view that remembers the paths that were looked up."""
+
+    def __init__(self, files: PathKinds) -> None:
+        self._files = files
+        self.paths: set[str] = set()
+
+    def kind(self, path: str) -> FileKind:
+        """See `PathKinds.kind`."""
+        self.paths.add(path)
+        return self._files.kind(path)
+
+    def link_refusal(self, path: str, rule: LinkRule, start: int) -> LinkRefusal | None:
+        """See `PathKinds.link_refusal`."""
+        self.paths.add(path)
+        return self._files.link_refusal(path, rule, start)
