@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from posixpath import splitext
+from posixpath import dirname, join, splitext
 
 from reconcile.doctor.access_log_findings import missed_files
 from reconcile.doctor.evidence import directive_text
@@ -19,6 +19,7 @@ from reconcile.nginx.routing.servers import Server
 from reconcile.nginx.routing.uri import escaped
 from reconcile.system.http import HttpTarget
 
+_ABSENT = "reconcile-no-such-file"
 _MOST = 20
 """Requests that are tried for each server."""
 
@@ -54,7 +55,7 @@ def requests_lost_to(inspection: HostInspection, server: Server) -> Iterator[Los
     """Those of the missing files that the app behind the server has."""
     target = next(_targets(inspection, server), None)
     for lost in missing_files_of(inspection, server) if target else ():
-        if target and _is_found(inspection, target, lost.uri):
+        if target and _has_file(inspection, target, lost.uri):
             yield lost
 
 
@@ -97,6 +98,13 @@ def _targets(inspection: HostInspection, server: Server) -> Iterator[HttpTarget]
                     yield HttpTarget(f"unix:{path}", 80, name)
                 elif port := local_port(target):
                     yield HttpTarget("127.0.0.1", port, name)
+
+
+def _has_file(inspection: HostInspection, target: HttpTarget, uri: str) -> bool:
+    """Whether the app has this file; many apps answer every path with one page."""
+    absent = join(dirname(uri), _ABSENT + splitext(uri)[1])
+    is_found = _is_found(inspection, target, uri)
+    return is_found and not _is_found(inspection, target, absent)
 
 
 def _is_found(inspection: HostInspection, target: HttpTarget, uri: str) -> bool:

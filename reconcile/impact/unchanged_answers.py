@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from reconcile.errors import ReconcileError
 from reconcile.impact.changed_paths import ChangedPaths
-from reconcile.impact.looked_up_paths import LookedUpPaths
+from reconcile.impact.queried_paths import QueriedPaths
 from reconcile.impact.response_diff import SampleRequest
 from reconcile.nginx.model.listen import Address
 from reconcile.nginx.model.tree_difference import TreeDifference
@@ -42,14 +42,14 @@ class UnchangedAnswers:
         """Whether the sample is surely answered as before, at each of its addresses."""
         try:
             return all(map(self._is_answered_alike, sample.requests)) and not any(
-                map(self._may_change, self._looked_up(sample))
+                map(self._may_change, self._queried_paths(sample))
             )
         except Indeterminate:
             return False
 
-    def _looked_up(self, sample: SampleRequest) -> set[str]:
+    def _queried_paths(self, sample: SampleRequest) -> set[str]:
         """The paths on which the answers depend; links may lead out of the folders served."""
-        found = LookedUpPaths(WithAssumedFiles(self._files, sample.assumed_files))
+        found = QueriedPaths(WithAssumedFiles(self._files, sample.assumed_files))
         for request in sample.requests:
             self._before.route(request, found)
         return found.paths

@@ -58,14 +58,17 @@ MEMBERS = {
     "a location that serves no files": Member(
         "alias-target",
         "location /docs/ { expires 1d; }",
-        "location /docs/ { deny all; } location /old/ { rewrite ^ /new/ redirect; }",
+        "location /docs/ { deny all; } location /old/ { rewrite ^ /new/ redirect; }"
+        " location /go/ { access_by_lua_file go.lua; }",
         "location /docs/ of a.test has no root",
     ),
     "a regex without a root": Member(
         "alias-target",
         r"location ~* \.(css|js)$ { expires 1d; }",
         r"location ~* (favicon\.ico|robots\.txt)$ { access_log off; log_not_found off; }"
-        r" location ~ /\.ht { deny all; } location ~ \.css$ { root {root}; expires 1d; }",
+        r" location ~ /\.ht { deny all; } location ~ \.css$ { root {root}; expires 1d; }"
+        r" location ~ ^/r/ { rewrite_by_lua_block { ngx.exec('@app') } }"
+        r" location ~ ^/in/ { passenger_enabled on; }",
         r"location ~* \.(css|js)$ of a.test has no root: nginx looks for everything",
     ),
     "a denial of what pages load": Member(

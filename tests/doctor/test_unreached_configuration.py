@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -258,3 +262,53 @@ def test_greedy_regex_notes_a_folder_without_knowing_the_app(tmp_path: Path) -> 
     [finding] = noted("greedy-regex", tmp_path, server("location ~ /media/ { root {root}; }", APP))
 
     assert "/reconcile/media/reconcile does not reach the app" in finding.evidence[0]
+
+
+LOGGED = '127.0.0.1 - - [28/Nov/2026:18:00:00 +0000] "GET /static/a.png HTTP/1.1" 404 153 "-" "-"\n'
+
+
+@contextmanager
+def app_with(is_known: Callable[[str], bool]) -> Iterator[int]:
+    """The port of an app that answers these paths with 200, others with 404."""
+
+    class App(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if is_known(self.path) else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), App) as http:
+        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield http.server_port
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("is_known", "reported"),
+    [
+        (lambda path: path == "/static/a.png", ["error"]),
+        # A single-page app answers every path with its page.
+        (lambda _: True, []),
+        (lambda _: False, []),
+    ],
+    ids=["the app has it", "the app answers everything", "the app has it not"],
+)
+def test_greedy_regex_reports_a_file_only_where_the_app_has_it(
+    public: Path, is_known: Callable[[str], bool], reported: list[str]
+) -> None:
+    (public / "access.log").write_text(LOGGED)
+    log = f"access_log {public}/access.log;"
+    taken = r"root {root}; location ~ \.png$ { expires 1d; }"
+
+    with app_with(is_known) as port:
+        passed = f"location / {{ proxy_pass http://127.0.0.1:{port}; }}"
+        findings = found("greedy-regex", public, server(log, taken, passed))
+
+    assert reported == [one.severity for one in findings]

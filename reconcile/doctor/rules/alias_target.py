@@ -22,6 +22,7 @@ from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
 from reconcile.nginx.render.site_view import CHALLENGES
+from reconcile.nginx.routing.content import ANSWERING
 from reconcile.nginx.routing.indeterminate import Indeterminate
 from reconcile.nginx.routing.servers import Server
 
@@ -245,7 +246,12 @@ def _regex_without_root(
 
 
 _LOGGING = {"access_log", "log_not_found"}
-_OTHERS = {"return", "rewrite", "try_files", "internal", "location", "if", "error_page", "deny"}
+_OTHERS = frozenset(
+    [
+        *("return", "rewrite", "try_files", "internal", "location", "if", "error_page", "deny"),
+        *ANSWERING,
+    ]
+)
 
 
 def _roots_beside(server: Server) -> list[Directive]:

@@ -179,14 +179,17 @@ def check_model(context: RequestContext) -> None:
             raise Indeterminate(f"{name} decides")
 
 
+_ACCESS_BY_LUA = ("access_by_lua", "access_by_lua_block", "access_by_lua_file")
 ADMITTING = (
     *("auth_request", "auth_jwt", "auth_pam", "auth_ldap", "auth_gss", "auth_digest"),
-    *("access_by_lua", "access_by_lua_block", "access_by_lua_file"),
+    *_ACCESS_BY_LUA,
 )
 """What decides who is let in."""
-_OPAQUE = (
-    *ADMITTING,
+ANSWERING = (
+    *_ACCESS_BY_LUA,
     *("rewrite_by_lua", "rewrite_by_lua_block", "rewrite_by_lua_file"),
     *("server_rewrite_by_lua_block", "server_rewrite_by_lua_file"),
-    *("random_index", "passenger_enabled"),
+    "passenger_enabled",
 )
+"""What may answer, or lead elsewhere, before the disk is read."""
+_OPAQUE = (*ADMITTING, *ANSWERING, "random_index")

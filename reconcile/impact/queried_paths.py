@@ -1,12 +1,12 @@
-"""Which paths a request makes nginx look up."""
+"""Which paths nginx queries for a request."""
 
 from __future__ import annotations
 
 from reconcile.nginx.routing.request import FileKind, LinkRefusal, LinkRule, PathKinds
 
 
-class LookedUpPaths:
-    """Another view that remembers the paths that were looked up."""
+class QueriedPaths:
+    """Another view that remembers which paths were queried."""
 
     def __init__(self, files: PathKinds) -> None:
         self._files = files
