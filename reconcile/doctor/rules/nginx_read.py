@@ -97,8 +97,9 @@ def _check_links(
             f"disable_symlinks denies visitors {counted(len(refused), 'link')} in {mapping.path}.",
             f"{written.place}: disable_symlinks {' '.join(written.args)};",
             *_targets(inspection, mapping, refused),
-            fix="Replace the links by what they lead to (cp -rL), or, with if_not_owner, give each"
-            " link the owner of its target: chown -h OWNER LINK",
+            fix="If visitors may have them, replace the links by what they lead to (cp -rL), or,"
+            " with if_not_owner, give each link the owner of its target: chown -h OWNER LINK; else"
+            " remove the links.",
         )
 
 
