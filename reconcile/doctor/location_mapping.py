@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from posixpath import dirname, join, normpath
 from shlex import quote
 from typing import Literal
 
 from reconcile.doctor.config_view import Declaration, DeclaredLocation
 from reconcile.doctor.evidence import directive_evidence
 from reconcile.doctor.variable_roots import ResolvedRoot, RootResolver
+from reconcile.filesystem.inventory import Item
+from reconcile.filesystem.path import is_inside
 from reconcile.nginx.model.config_tree import Directive
 from reconcile.nginx.model.latin1 import from_raw
 from reconcile.nginx.model.scope import Scope
@@ -50,6 +53,11 @@ class LocationMapping:
     def is_alias(self) -> bool:
         """Whether an alias maps it, not a root."""
         return self.directive.name == "alias"
+
+    def leads_out(self, link: Item) -> bool:
+        """Whether this link in its folder has a target outside."""
+        target = normpath(join(dirname(f"{self.path}/{link.path}"), link.target))
+        return not is_inside(target, self.path)
 
     @property
     def repeats_prefix(self) -> bool:

@@ -62,6 +62,17 @@ def test_nginx_read_reports_a_link(public: Path, link: Link) -> None:
     ]
 
 
+def test_that_a_link_out_of_the_uploads_is_denied_is_no_finding(public: Path) -> None:
+    (public / "media").mkdir()
+    (public / "secret.css").write_text("secret")
+    (public / "media/b.css").symlink_to(public / "secret.css")
+    os.lchown(public / "media/b.css", 33, 0)
+
+    assert [] == found(
+        "nginx-read", public, SITE.replace("static", "media").replace("MORE", OWNERS)
+    )
+
+
 def test_what_a_link_leads_to_is_opened_by_no_command(public: Path) -> None:
     (public / "static").mkdir()
     (public / "key").write_text("secret")

@@ -80,17 +80,19 @@ def _check_links(
     inspection: HostInspection, mapping: LocationMapping, found: Inventory
 ) -> Iterator[RuleResult]:
     """Links that lead nowhere, where nginx may not go, and those that disable_symlinks forbids."""
-    links = [one.path for one in found.of_kind("symlink") if not one.is_hidden][:MOST_LINKS]
-    kinds = {name: inspection.nginx.disk.kind(f"{mapping.path}/{name}") for name in links}
-    if void := [name for name in links if kinds[name] == "missing"]:
+    links = [one for one in found.of_kind("symlink") if not one.is_hidden][:MOST_LINKS]
+    kinds = {one.path: inspection.nginx.disk.kind(f"{mapping.path}/{one.path}") for one in links}
+    if void := [name for name in kinds if kinds[name] == "missing"]:
         yield warning(
             f"{counted(len(void), 'link')} in {mapping.path} lead to nothing (404).",
             *_targets(inspection, mapping, void),
             fix=f"Create what they lead to, or remove them: find {quote(mapping.path)} -xtype l",
         )
-    if closed := [name for name in links if kinds[name] in ("denied", "unreadable")]:
+    if closed := [name for name in kinds if kinds[name] in ("denied", "unreadable")]:
         yield _closed_targets(inspection, mapping, closed)
-    open_ones = (name for name in links if kinds[name] == "file")
+    # A link out of the uploads is what is to be denied: who makes one chooses what it publishes.
+    planted = {one.path for one in links if mapping.role == "media" and mapping.leads_out(one)}
+    open_ones = (name for name in kinds if kinds[name] == "file" and name not in planted)
     if refused := [name for name in open_ones if _is_refused(inspection, mapping, name)]:
         written = mapping.scope.inherited("disable_symlinks")[-1]
         yield error(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from posixpath import dirname, join, normpath
 
 from reconcile.doctor.inspection import HostInspection
 from reconcile.doctor.location_mapping import LocationMapping
 from reconcile.doctor.rule import Rule, RuleResult, error, note
 from reconcile.filesystem.inventory import Item
-from reconcile.filesystem.path import is_inside
 from reconcile.wording import counted, first_few
 
 
@@ -42,9 +40,8 @@ def _denies_links(mapping: LocationMapping) -> bool:
 
 def _leaves(mapping: LocationMapping, item: Item) -> bool:
     """Whether its target is outside; a link that root made among static files is intended."""
-    target = normpath(join(dirname(f"{mapping.path}/{item.path}"), item.target))
     is_suspect = mapping.role == "media" or item.stat.uid != 0
-    return is_suspect and not is_inside(target, mapping.path)
+    return is_suspect and mapping.leads_out(item)
 
 
 def _is_planted(inspection: HostInspection, mapping: LocationMapping, item: Item) -> bool:
