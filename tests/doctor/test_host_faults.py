@@ -10,6 +10,7 @@ import pytest
 from tests.doctor.conftest import doctor
 from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
+from tests.support.nginx_reload import reload_nginx
 
 pytestmark = pytest.mark.host
 
@@ -21,7 +22,7 @@ FINE = "server { listen 8080; server_name fine.test; return 404; }\n"
 def host(module_hosts: Boot) -> DebianHost:
     host = module_hosts("wide")
     host.write(SITE, FINE)
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
     return host
 
 
@@ -29,7 +30,7 @@ def host(module_hosts: Boot) -> DebianHost:
 def changed(host: DebianHost, text: str, *, reload: bool = False) -> Iterator[None]:
     host.write(SITE, text)
     if reload:
-        host.run("systemctl", "reload", "nginx")
+        reload_nginx(host)
     try:
         yield
     finally:
@@ -84,7 +85,7 @@ def test_a_broken_file_hides_no_rule_that_can_do_without_it(host: DebianHost) ->
 def test_stale_live_config_is_reported_until_the_reload(host: DebianHost) -> None:
     with changed(host, FINE + "# changed\n"):
         (before,) = doctor(host).of("stale-live-config")
-        host.run("systemctl", "reload", "nginx")
+        reload_nginx(host)
 
         assert SITE in before["evidence"][0]
 
@@ -106,7 +107,7 @@ def test_stale_live_config_is_silent_while_an_old_worker_drains(host: DebianHost
     with changed(host, FINE.replace("return 404;", "root /srv/slow;"), reload=True):
         host.run("systemd-run", "--unit=slow", "--quiet", "/usr/bin/python3", "-c", SLOW)
         host.run("timeout", "60", "sh", "-c", "until test -e /run/slow; do sleep 0.02; done")
-        host.run("systemctl", "reload", "nginx")
+        reload_nginx(host)
         said = doctor(host)
         draining = host.run("pgrep", "-f", "worker process is shutting down", check=False)
         host.run("systemctl", "stop", "slow")

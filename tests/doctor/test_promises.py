@@ -10,7 +10,7 @@ from tests.doctor.conftest import Said, doctor
 from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
 from tests.support.guide_site import SMALLEST, apply, deploy
-from tests.support.wait import wait_for
+from tests.support.nginx_reload import reload_nginx
 
 pytestmark = pytest.mark.host
 
@@ -109,17 +109,10 @@ def broken(host: DebianHost) -> Said:
     host.run("cp", "-p", saved, "/root/")
     host.write(saved, FILE.format(n=UNREAD, body=ROOMY))
     host.run("nginx", "-t")
-    old = wait_for(lambda: workers(host), "the workers")
-    host.run("systemctl", "reload", "nginx")
-    wait_for(lambda: not old & workers(host), "the new workers")
+    reload_nginx(host)
     # On the disk it is right again; nginx has not read it since.
     host.run("mv", f"/root/{UNREAD}.conf", saved)
     return doctor(host)
-
-
-def workers(host: DebianHost) -> set[str]:
-    """Of nginx, those that are shutting down left out."""
-    return set(host.run("pgrep", "-f", "^nginx: worker process$", check=False).stdout.split())
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from reconcile.system import Host
 from tests.doctor.conftest import SERVICE, WSGI, Said, doctor
 from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
+from tests.support.nginx_reload import reload_nginx
 
 pytestmark = pytest.mark.host
 
@@ -129,11 +130,11 @@ def test_served_by_app_reports_a_location_that_was_never_loaded(host: DebianHost
     host.write(site, before.replace("location / {", static))
 
     found = doctor(host).about("served-by-app", "bad-journal.test")
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
     after = doctor(host).about("served-by-app", "bad-journal.test")
 
     host.write(site, before)
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
     assert "reach the app despite location ^~ /static/" in found[0]
     assert "journalctl -u bad-journal.service: " in found[0]
     assert not any("despite" in one for one in after)

@@ -14,6 +14,7 @@ from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
 from tests.support import guide_site as site
 from tests.support.guide import GUIDE
+from tests.support.nginx_reload import reload_nginx
 
 pytestmark = pytest.mark.host
 
@@ -38,7 +39,7 @@ def guide(host: DebianHost, *then: str) -> None:
     host.write("/etc/systemd/system/gunicorn.socket", SOCKET.format(path="/run/gunicorn.sock"))
     for command in (*then, "systemctl daemon-reload", "systemctl start gunicorn.socket"):
         host.run("sh", "-c", command)
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
 
 
 def adopt(host: DebianHost, *options: str) -> Config:
@@ -116,7 +117,7 @@ def test_a_hand_edit_is_drift_and_apply_heals_it(guided: DebianHost) -> None:
     adopt(guided)
     guided.reconcile("apply", "--auto-approve", check=True)
     guided.run("sed", "-i", "s/7d/8d/", OLD)
-    guided.run("systemctl", "reload", "nginx")
+    reload_nginx(guided)
 
     drift = guided.reconcile("drift")
 
@@ -133,7 +134,7 @@ def test_a_hand_edit_is_drift_and_apply_heals_it(guided: DebianHost) -> None:
 def test_a_site_that_is_switched_off_by_hand_is_drift_too(guided: DebianHost) -> None:
     adopt(guided)
     guided.run("rm", "/etc/nginx/sites-enabled/myapp")
-    guided.run("systemctl", "reload", "nginx")
+    reload_nginx(guided)
 
     assert 2 == guided.reconcile("drift").returncode
 
@@ -256,7 +257,7 @@ def test_an_edited_generated_file_is_adopted_like_any_other(
     site.apply(debian_host)
     debian_host.run("rm", "-r", "/var/lib/reconcile")
     debian_host.run("sed", "-i", "s/604800/604801/", site.SITE_FILE)
-    debian_host.run("systemctl", "reload", "nginx")
+    reload_nginx(debian_host)
 
     spec = adopt(debian_host)
 

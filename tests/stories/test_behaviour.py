@@ -10,6 +10,7 @@ from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
 from tests.support import guide_site as site
 from tests.support.guide import GUIDE
+from tests.support.nginx_reload import reload_nginx
 
 pytestmark = pytest.mark.host
 
@@ -26,7 +27,7 @@ def host(module_hosts: Boot) -> DebianHost:
     host.write(site.SITE_FILE, GUIDE)
     host.run("ln", "-s", site.SITE_FILE, site.SITE_LINK)
     host.run("chown", "-R", "www-data:www-data", "/var/www/myapp")
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
     return host
 
 

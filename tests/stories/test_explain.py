@@ -12,6 +12,7 @@ from tests.lab import DebianHost
 from tests.lab.fixtures import Boot
 from tests.nginx.running import worker_world
 from tests.support import guide_site as site
+from tests.support.nginx_reload import reload_nginx
 from tests.support.python_on_host import inside
 
 pytestmark = pytest.mark.host
@@ -102,7 +103,7 @@ def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(host: Debian
     hostile = b"location ~* \\.(css|js)$ { return 418; }\n\n    location / {"
     text = managed.replace(b"^~ /static/", b"/static/").replace(b"location / {", hostile)
     host.write(site.SITE_FILE, text)
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
 
     explanation = explained(host)
     live_status = host.http("GET", "/static/css/app.css").status
@@ -113,7 +114,7 @@ def test_a_hostile_regex_is_named_by_the_line_that_took_the_request(host: Debian
     assert 418 == explanation["answer"]["status"] == live_status
     assert "location /static/" in [other["what"] for other in location["others"]]
     host.write(site.SITE_FILE, managed)
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
 
 
 def test_without_a_yaml_it_explains_the_host_as_it_is(host: DebianHost) -> None:

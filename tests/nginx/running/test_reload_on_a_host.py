@@ -7,6 +7,7 @@ import pytest
 from tests.lab import DebianHost
 from tests.lab.manifest import differences
 from tests.support import guide_site as site
+from tests.support.nginx_reload import reload_nginx
 
 pytestmark = pytest.mark.host
 
@@ -148,7 +149,7 @@ def test_an_outdated_nginx_is_the_only_change(
     path = "/etc/nginx/sites-available/shop.conf"
     text = host.read(path)
     host.write(path, text.replace(b"200 shop", b"200 other"))
-    host.run("systemctl", "reload", "nginx")
+    reload_nginx(host)
     host.write(path, text)
 
     planned = site.plan(host)
