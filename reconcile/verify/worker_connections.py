@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from reconcile.system.sockets import accepted_by
 
 ROUNDS = 6
 """How often connections are opened until every worker has one."""
+PAUSE_S = 0.05
+"""How much longer each round waits before it begins; the first does not."""
 PER_WORKER = 4
 """Connections of a round for each worker: the kernel wakes the one that it likes."""
 MOST_WORKERS = 16
@@ -54,7 +57,9 @@ def _met(
     opened: list[HttpConnection], target: HttpTarget, workers: Sequence[int], timeout_s: float
 ) -> WorkerConnections:
     met: dict[int, HttpConnection] = {}
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        # A busy machine gives a worker time only now and then.
+        time.sleep(number * PAUSE_S)
         added = [HttpConnection(target, timeout_s) for _ in range(PER_WORKER * len(workers) or 1)]
         opened += [connection for connection in added if connection.open()]
         by_ends = {ends: one for one in opened if (ends := one.ends) is not None}
