@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,11 @@ from reconcile.errors import ExitCode, ReconcileError
 from reconcile.nginx.model.config_tree import ConfigTree
 from reconcile.nginx.model.listen import ANY_IPV4, ANY_IPV6, Address, Listen, listens_of
 from reconcile.system.ports import PortHolder, bind_error, holders
+
+BIND_TRIES = 5
+BIND_PAUSE_S = 0.1
+"""nginx tries as often, at longer intervals: another's `nginx -t` holds an address for a moment.
+Source: ngx_open_listening_sockets() of nginx 1.22."""
 
 
 class PortTaken(ReconcileError):
@@ -61,13 +67,17 @@ def required_sockets(tree: ConfigTree) -> Iterator[Listen]:
 def _restart_reason(listen: Listen, master_pid: int) -> str:
     """Why this listen needs a restart, "" where it does not. Errors: PortTaken."""
     address = listen.address
-    number = bind_error(address.host, address.port, v6only=listen.ipv6only)
-    if number == 0:
-        return ""
-    if number != errno.EADDRINUSE:
-        raise _port_taken(listen, f"the kernel rejects it: {errno.errorcode[number]}")
-    there = holders(address.port)
-    own = [holder for holder in there if master_pid and holder.pid == master_pid]
+    for _ in range(BIND_TRIES):
+        number = bind_error(address.host, address.port, v6only=listen.ipv6only)
+        if number == 0:
+            return ""
+        if number != errno.EADDRINUSE:
+            raise _port_taken(listen, f"the kernel rejects it: {errno.errorcode[number]}")
+        there = holders(address.port)
+        own = [holder for holder in there if master_pid and holder.pid == master_pid]
+        if own:
+            break
+        time.sleep(BIND_PAUSE_S)
     others = [holder for holder in there if holder not in own]
     if any(_same(holder, address) for holder in own):
         reason = _ipv6only_reason(listen, there)

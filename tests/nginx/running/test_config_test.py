@@ -6,6 +6,7 @@ import ctypes
 import os
 import socket
 import stat
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -279,6 +280,15 @@ def test_a_name_that_another_site_would_keep_is_refused(world, rehearsed):
         rehearsed(render_site(world.view, "1.22.1"))
 
     assert f"nginx uses {rival}:1" in refused.value.why
+
+
+def test_a_port_that_another_config_test_holds_for_a_moment_is_free(world, rehearsed):
+    held = socket.create_server(("127.0.0.1", world.port))
+    threading.Timer(0.15, held.close).start()
+
+    rehearsed(render_site(world.view, "1.22.1"))
+
+    assert -1 == held.fileno()
 
 
 def test_a_port_that_another_process_holds_is_refused(world, rehearsed):
