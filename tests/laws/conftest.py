@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def free_ports() -> Iterator[None]:
     """No port is taken on a modelled host; on this machine other tests listen meanwhile."""
     with pytest.MonkeyPatch.context() as patched:
